@@ -1,0 +1,382 @@
+"""Taking elements out, and putting them in: basic and advanced indexing, take, pad, diagonals.
+
+An index is a template of plain values in which ARRAY stands where an array goes; the arrays are inputs of the op.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..registry import ARRAY, Placed, Recorded, Slice, numpy_name, op, operand
+from ..samples import ints, real
+from .elementwise import where_op
+from .structure import (
+    broadcast_to_op,
+    canonical_axes,
+    cast,
+    concatenate_op,
+    deliver,
+    moveaxis,
+    reshape_op,
+    sum_to,
+)
+
+Template = tuple[Any, ...]
+
+
+def parse(index: Any) -> tuple[Template, tuple[Any, ...]]:
+    """An index as written between brackets -> its template and its arrays."""
+    template: list[Any] = []
+    arrays: list[Any] = []
+    for i in index if type(index) is tuple else (index,):
+        if type(i) is int or i is None or i is Ellipsis:
+            template.append(i)
+        elif type(i) is slice:
+            template.append(Slice(_end(i.start), _end(i.stop), _end(i.step)))
+        elif isinstance(i, (bool, np.bool_, np.ndarray, Recorded, list, tuple)):
+            array = i if isinstance(i, (np.ndarray, Recorded)) else np.asarray(_plain_index(i))
+            if array.dtype.kind not in "iub":
+                if array.size:
+                    raise IndexError(f"indexing: arrays of ints or bools can index, not {array.dtype} {array.shape}")
+                array = np.asarray(array if isinstance(array, np.ndarray) else array._data).astype(np.intp)
+            template.append(ARRAY)
+            arrays.append(array)
+        else:
+            try:
+                template.append(operator.index(i))
+            except TypeError:
+                raise IndexError(
+                    f"indexing: {type(i).__name__} cannot index; ints, slices, None, ..., and int or bool arrays can"
+                ) from None
+    return tuple(template), tuple(arrays)
+
+
+def _plain_index(i: Any) -> Any:
+    if isinstance(i, (list, tuple)):
+        return [_plain_index(k) for k in i]
+    return i._data if isinstance(i, Recorded) else i
+
+
+def _end(i: Any) -> int | None:
+    return None if i is None else operator.index(i)
+
+
+def build(template: Template, arrays: tuple[Any, ...]) -> Any:
+    """The index that NumPy takes, from a template and plain arrays."""
+    if len(template) == 1 and type(template[0]) is int:
+        return template
+    rest = iter(arrays)
+    return tuple(
+        [slice(*i) if type(i) is Slice else next(rest) if i is ARRAY else i for i in template]
+    )
+
+
+@op("linear")
+def getitem(x, *arrays, index):
+    """The elements of x at an index: ints, slices, None, Ellipsis, int and bool arrays. Repeats add up backward."""
+    return x[build(index, arrays)]
+
+
+@op("linear")
+def place(value, *arrays, index, shape):
+    """An array of `shape`, zero but for `value` added at an index; where the index repeats, values add up."""
+    out = np.zeros(shape, value.dtype)
+    add_at(out, build(index, arrays), value)
+    return out
+
+
+def add_at(buffer: Any, index: Any, value: Any) -> None:
+    """buffer[index] += value in place, where repeated places add up."""
+    if any([type(i) is np.ndarray and i.dtype.kind != "b" for i in index]):
+        np.add.at(buffer, index, value)
+    else:
+        buffer[index] += value
+
+
+getitem.vjp(x=lambda g, arrays, index: Placed(g, index, arrays))
+place.vjp(value=lambda g, arrays, index: getitem(g, *arrays, index=index))
+COLUMNS = (Slice(None, None, None), ARRAY)
+getitem.sample(real(4, 5), index=(2,)).sample(real(4, 5), index=(Slice(None, None, -2), None, Slice(1, 4, None)))
+getitem.sample(real(4, 5), np.array([0, 2, 0]), index=(ARRAY,)).sample(real(3, 4), ints(0, 4, 2, 3), index=COLUMNS)
+getitem.sample(real(3, 2), np.array([True, False, True]), index=(ARRAY,)).sample(real(3), index=(Ellipsis,))
+getitem.sample(real(2, 3, 4), np.array([1, 0]), np.array([2, 2]), index=(ARRAY, Slice(0, 2, None), ARRAY))
+place.sample(real(3), np.array([0, 2, 0]), index=(ARRAY,), shape=(4,)).sample(real(2), index=(1,), shape=(3, 2))
+
+
+@op("linear")
+def setitem(x, value, *arrays, index):
+    """x with `value` at an index; where the index repeats, the last one stays, and it alone has the gradient."""
+    out = np.array(x)
+    out[build(index, arrays)] = value
+    return out
+
+
+@op("linear")
+def last_at(x, *arrays, index):
+    """The elements of x at an index, 0 where a later place of the index is the same."""
+    where = build(index, arrays)
+    out = np.array(x[where])
+    if any([type(i) is np.ndarray and i.dtype.kind != "b" for i in where]):
+        order = np.arange(out.size).reshape(out.shape)
+        last = np.empty(x.shape, order.dtype)
+        last[where] = order
+        out[last[where] != order] = 0
+    return out
+
+
+def _into_zeros(g: Any, arrays: Any, index: Any, x_shape: Any) -> Any:
+    return setitem(np.zeros(x_shape, g.dtype), g, *arrays, index=index)
+
+
+setitem.vjp(
+    x=lambda g, arrays, index: setitem(g, np.zeros((), g.dtype), *arrays, index=index),
+    value=lambda g, arrays, index, value_shape: _fit(last_at(g, *arrays, index=index), value_shape),
+)
+last_at.vjp(x=_into_zeros)
+setitem.sample(real(3, 4), real(4), index=(1,)).sample(real(5), real(3), np.array([0, 2, 0]), index=(ARRAY,))
+setitem.sample(real(3, 4), real(), index=(Slice(None, None, 2), 1)).sample(real(2, 3), real(1, 3), index=(0,))
+last_at.sample(real(3, 4), index=(1,)).sample(real(5), np.array([0, 2, 0]), index=(ARRAY,))
+
+
+def _fit(g: Any, shape: tuple[int, ...]) -> Any:
+    """Summed to a value's shape, which may have leading ones that assignment ignores."""
+    while len(shape) > g.ndim:
+        shape, lead = shape[1:], shape
+        return reshape_op(_fit(g, shape), shape=lead)
+    return g if g.shape == shape else sum_to(g, shape=shape)
+
+
+@op("linear")
+def take_along_op(x, indices, *, axis):
+    """x[..., indices, ...] along one axis, the other axes matched."""
+    return np.take_along_axis(x, indices, axis)
+
+
+@op("linear")
+def add_along(value, indices, *, axis, shape):
+    """The adjoint of take_along: `value` added at `indices` along one axis into zeros of `shape`."""
+    out = np.zeros(shape, value.dtype)
+    where = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    where[axis] = indices
+    np.add.at(out, tuple(where), value)
+    return out
+
+
+take_along_op.vjp(x=lambda g, indices, axis, x_shape: _along_back(g, indices, axis, x_shape))
+add_along.vjp(value=lambda g, indices, axis: take_along_op(g, indices, axis=axis))
+take_along_op.sample(real(3, 4), ints(0, 4, 3, 2), axis=1).sample(real(3, 4), ints(0, 3, 5, 4), axis=0)
+add_along.sample(real(3, 2), ints(0, 4, 3, 2), axis=1, shape=(3, 4))
+
+
+def _along_back(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """Indices may be shorter than x, or broadcast against it, on the other axes."""
+    full = tuple(g.shape[i] if i != axis else n for i, n in enumerate(shape))
+    if indices.shape != g.shape:
+        indices = broadcast_to_op(indices, shape=g.shape)
+    out = add_along(g, indices, axis=axis, shape=full)
+    return out if full == shape else sum_to(out, shape=shape)
+
+
+@op("linear")
+def pad_op(x, *, widths):
+    """x with zeros around it, `widths` = (before, after) for each axis."""
+    return np.pad(x, widths)
+
+
+pad_op.vjp(x=lambda g, widths, x_shape: g[tuple([slice(a, a + n) for (a, _), n in zip(widths, x_shape, strict=True)])])
+pad_op.sample(real(2, 3), widths=((1, 0), (2, 1))).sample(real(), widths=()).sample(real(0), widths=((1, 1),))
+
+# -- public functions ----------------------------------------------------------------------------------------
+
+
+@numpy_name(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+    """The elements of a at `indices` along an axis (None: of the flat array). mode: 'raise', 'wrap' or 'clip'."""
+    a = operand(a, "take")
+    if axis is None:
+        a, axis = reshape_op(a, shape=(a.size,)), 0
+    axis = normalize_axis_index(axis, a.ndim)
+    indices = operand(indices, "take")
+    if indices.dtype.kind == "b" or (indices.dtype.kind not in "iu" and indices.size):
+        raise TypeError(f"take: indices must be integers, got {indices.dtype}")
+    raw = indices._data if isinstance(indices, Recorded) else indices
+    if mode != "raise":
+        if mode not in ("wrap", "clip"):
+            raise ValueError(f"take: mode {mode!r} is not one of 'raise', 'wrap', 'clip'")
+        indices = raw % a.shape[axis] if mode == "wrap" else np.clip(raw, 0, a.shape[axis] - 1)
+    elif raw.dtype.kind not in "iu":
+        indices = raw.astype(np.intp)
+    template = (Slice(None, None, None),) * axis + (ARRAY,)
+    return deliver(getitem(a, indices, index=template), out, "take")
+
+
+@numpy_name(np.take_along_axis)
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Elements of x at `indices` along one axis, the other axes matched (or broadcast)."""
+    x, indices = operand(x, "take_along_axis"), operand(indices, "take_along_axis")
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
+    if axis is None:
+        x, axis = reshape_op(x, shape=(x.size,)), 0
+    if x.ndim != indices.ndim:
+        raise ValueError(f"take_along_axis: x {x.shape} and indices {indices.shape} must have as many axes")
+    return take_along_op(x, indices, axis=normalize_axis_index(axis, x.ndim))
+
+
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")
+
+
+@numpy_name(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+    """x with a border: `pad_width` = (before, after) per axis, or one pair or number for all, as in numpy.pad.
+
+    mode 'constant' (constant_values=), 'edge', 'reflect', 'symmetric' (reflect_type='even') or 'wrap'.
+    """
+    x = operand(array, "pad")
+    if isinstance(pad_width, dict):
+        widths = [(0, 0)] * x.ndim
+        for i, w in pad_width.items():
+            widths[i] = (int(w), int(w)) if np.ndim(w) == 0 else (int(w[0]), int(w[1]))
+    else:
+        widths = [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))]
+    if any(n < 0 for pair in widths for n in pair):
+        raise ValueError(f"pad: widths must not be negative, got {pad_width}")
+    if mode == "constant":
+        values = kwargs.pop("constant_values", 0)
+        _no_more("pad", mode, kwargs)
+        return _pad_constant(x, tuple(widths), values)
+    if mode not in MODES:
+        raise ValueError(f"pad: mode {mode!r} has no gradient here; these have: {', '.join(MODES)}")
+    if kwargs.get("reflect_type", "even") != "even":
+        raise ValueError("pad: reflect_type 'odd' is not supported; 'even' is")
+    kwargs.pop("reflect_type", None)
+    _no_more("pad", mode, kwargs)
+    for axis, width in enumerate(widths):
+        if any(width):
+            places = np.pad(np.arange(x.shape[axis]), width, mode="edge" if mode == "empty" else mode)  # type: ignore[call-overload]
+            x = getitem(x, places, index=(Slice(None, None, None),) * axis + (ARRAY,))
+    return x
+
+
+def _no_more(name: str, mode: str, kwargs: dict[str, Any]) -> None:
+    if kwargs:
+        raise TypeError(f"{name}: mode {mode!r} takes no {', '.join(kwargs)}")
+
+
+def _pad_constant(x: Any, widths: tuple[tuple[int, int], ...], values: Any) -> Any:
+    if isinstance(values, Recorded):
+        border = broadcast_to_op(values, shape=(x.ndim, 2))
+        pairs = [(border[i, 0], border[i, 1]) for i in range(x.ndim)]
+    else:
+        if np.ndim(values) == 0 and not values:
+            return pad_op(x, widths=widths)
+        pairs = [(a, b) for a, b in np.broadcast_to(np.asarray(values), (x.ndim, 2))]
+    for axis, (width, pair) in enumerate(zip(widths, pairs, strict=True)):
+        parts = []
+        for n, value in zip(width, pair, strict=True):
+            shape = tuple(n if i == axis else k for i, k in enumerate(x.shape))
+            value = value if isinstance(value, Recorded) else np.asarray(value)
+            value = value if value.dtype == x.dtype else cast(value, dtype=x.dtype)
+            parts.append(broadcast_to_op(value, shape=shape))
+        x = concatenate_op(parts[0], x, parts[1], axis=axis)
+    return x
+
+
+@numpy_name(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element `repeats` times, along an axis (None: of the flat array)."""
+    a = operand(a, "repeat")
+    if axis is None:
+        a, axis = reshape_op(a, shape=(a.size,)), 0
+    axis = normalize_axis_index(axis, a.ndim)
+    return take(a, np.repeat(np.arange(a.shape[axis]), _plain_index(repeats)), axis)
+
+
+@numpy_name(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonals of the planes of two axes, as a new last axis."""
+    a = operand(a, "diagonal")
+    first, second = canonical_axes((axis1, axis2), a.ndim, "axis")
+    a = moveaxis(a, (first, second), (-2, -1))
+    rows = np.arange(max(0, -offset), max(0, -offset, min(a.shape[-2], a.shape[-1] - offset)))
+    return getitem(a, rows, rows + offset, index=(Ellipsis, ARRAY, ARRAY))
+
+
+@numpy_name(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """The k-th diagonal of a matrix, or the matrix with that diagonal."""
+    v = operand(v, "diag")
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"diag: needs 1 or 2 axes, got shape {v.shape}")
+    n = v.size + abs(k)
+    rows = np.arange(v.size) + max(0, -k)
+    return place(v, rows, rows + k, index=(ARRAY, ARRAY), shape=(n, n))
+
+
+@numpy_name(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """The matrix with the elements of v on its k-th diagonal."""
+    v = operand(v, "diagflat")
+    return diag(reshape_op(v, shape=(v.size,)), k)
+
+
+def _triangle(m: Any, k: int, lower: bool, name: str) -> Any:
+    m = operand(m, name)
+    if m.ndim < 2:
+        m = broadcast_to_op(m, shape=(m.size, m.size))
+    mask = np.tri(*m.shape[-2:], k=k if lower else k - 1, dtype=bool)
+    return where_op(mask if lower else ~mask, m, np.zeros((), m.dtype))
+
+
+@numpy_name(np.tril)
+def tril(m: Any, k: int = 0) -> Any:
+    """The matrix with zeros above its k-th diagonal."""
+    return _triangle(m, k, True, "tril")
+
+
+@numpy_name(np.triu)
+def triu(m: Any, k: int = 0) -> Any:
+    """The matrix with zeros below its k-th diagonal."""
+    return _triangle(m, k, False, "triu")
+
+
+@numpy_name(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    """The slices of a for which the condition holds."""
+    return take(a, np.flatnonzero(_plain_index(condition)), axis, out)
+
+
+@numpy_name(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """The elements of arr where the condition holds, in one axis."""
+    return take(arr, np.flatnonzero(_plain_index(condition)))
+
+
+@numpy_name(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Differences of neighbours along an axis, n times over."""
+    a = operand(a, "diff")
+    axis = normalize_axis_index(axis, a.ndim)
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    ends = []
+    for end in (prepend, append):
+        if end is not None and not isinstance(end, type(np._NoValue)):  # type: ignore[attr-defined]
+            end = operand(end, "diff")
+            one = tuple(1 if i == axis else k for i, k in enumerate(a.shape))
+            ends.append([broadcast_to_op(end, shape=one) if end.ndim == 0 else end])
+        else:
+            ends.append([])
+    parts = [*ends[0], a, *ends[1]]
+    a = concatenate_op(*parts, axis=axis) if len(parts) > 1 else a
+    ahead = (slice(None),) * axis
+    for _ in range(n):
+        later, earlier = a[(*ahead, slice(1, None))], a[(*ahead, slice(None, -1))]
+        a = later != earlier if a.dtype.kind == "b" else later - earlier
+    return a

@@ -1,0 +1,521 @@
+"""Ops that change shape, dtype or place, and leave the numbers alone. The other families are built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..registry import Recorded, numpy_name, op, operand
+from ..samples import real
+
+Axes = int | Sequence[int] | None
+
+
+def canonical_axes(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
+    """An axis argument as a tuple of distinct non-negative ints; None means all."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, Recorded):
+        axis = axis._data.tolist()
+    return normalize_axis_tuple(axis, ndim, name)  # type: ignore[no-any-return]
+
+
+@op("linear")
+def cast(x, *, dtype):
+    """x as another dtype. The gradient is cast back; of a complex one the real part, where x is real."""
+    return x.real.astype(dtype) if x.dtype.kind == "c" and np.dtype(dtype).kind != "c" else x.astype(dtype)
+
+
+cast.vjp(x=lambda g: g).sample(real(3, 4), dtype=np.dtype(np.float64)).sample(real(3), dtype=np.dtype(np.complex128))
+
+
+@op("linear")
+def sum_to(x, *, shape):
+    """Sum away what broadcasting from `shape` added."""
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple([lead + k for k, n in enumerate(shape) if n == 1 and x.shape[lead + k] != 1])
+    if axes:
+        x = np.add.reduce(x, axis=axes)
+    return np.asarray(x).reshape(shape)
+
+
+@op("linear")
+def broadcast_to_op(x, *, shape):
+    """x repeated to `shape` without a copy."""
+    return np.broadcast_to(x, shape)
+
+
+sum_to.vjp(x=lambda g, x_shape: broadcast_to_op(reshape_op(g, shape=_aligned(g.shape, len(x_shape))), shape=x_shape))
+sum_to.sample(real(2, 3, 4), shape=(3, 1)).sample(real(2, 3), shape=())
+broadcast_to_op.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+broadcast_to_op.sample(real(3, 1), shape=(2, 3, 4)).sample(real(), shape=(2,)).sample(real(1, 2), shape=(0, 2))
+
+
+def _aligned(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    return (1,) * (ndim - len(shape)) + tuple(shape)
+
+
+@op("linear", view=True)
+def reshape_op(x, *, shape):
+    """The elements of x, in row-major order, in another shape."""
+    return x.reshape(shape)
+
+
+reshape_op.vjp(x=lambda g, x_shape: reshape_op(g, shape=x_shape))
+reshape_op.sample(real(2, 6), shape=(3, 4)).sample(real(), shape=(1, 1)).sample(real(0, 3), shape=(3, 0))
+
+
+@op("linear", view=True)
+def transpose_op(x, *, axes):
+    """x with its axes in the order `axes`."""
+    return x.transpose(axes)
+
+
+transpose_op.vjp(x=lambda g, axes: transpose_op(g, axes=tuple(int(i) for i in np.argsort(axes))))
+transpose_op.sample(real(2, 3, 4), axes=(2, 0, 1)).sample(real(3), axes=(0,))
+
+
+@op("linear", view=True)
+def flip_op(x, *, axis):
+    """x with the order along each of the axes turned round."""
+    return np.flip(x, axis)
+
+
+flip_op.vjp(x=lambda g, axis: flip_op(g, axis=axis)).sample(real(3, 4), axis=(0,)).sample(real(2, 3), axis=(0, 1))
+
+
+@op("linear")
+def concatenate_op(*xs, axis):
+    """Arrays joined along an axis they have."""
+    return np.concatenate(xs, axis)
+
+
+def _piece(g: Any, position: int, xs_shape: tuple[tuple[int, ...], ...], axis: int) -> Any:
+    start = sum([s[axis] for s in xs_shape[:position]])
+    return g[(slice(None),) * axis + (slice(start, start + xs_shape[position][axis]),)]
+
+
+concatenate_op.vjp(xs=_piece)
+concatenate_op.sample(real(2, 3), real(2, 1), axis=1).sample(real(2), real(0), real(3), axis=0)
+
+
+@op("linear")
+def stack_op(*xs, axis):
+    """Arrays of one shape joined along a new axis."""
+    return np.stack(xs, axis)
+
+
+stack_op.vjp(xs=lambda g, position, axis: g[(slice(None),) * axis + (position,)])
+stack_op.sample(real(2, 3), real(2, 3), axis=1).sample(real(), real(), real(), axis=0)
+
+# -- public functions: NumPy's names and arguments -----------------------------------------------------------
+
+
+@numpy_name(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """x as another dtype; to an integer or bool dtype the gradient ends."""
+    x = operand(x, "astype")
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fciub":
+        raise TypeError(f"astype: a Tensor cannot hold dtype {dtype}")
+    if dtype == x.dtype and not copy:
+        return x
+    return cast(x, dtype=dtype)
+
+
+@numpy_name(np.broadcast_to)
+def broadcast_to(x: Any, shape: Any, subok: bool = False) -> Any:
+    """x repeated to a shape that it broadcasts to."""
+    x = operand(x, "broadcast_to")
+    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    return broadcast_to_op(x, shape=shape)
+
+
+@numpy_name(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    """All arrays broadcast against one another."""
+    args = tuple(operand(a, "broadcast_arrays") for a in args)
+    shape = np.broadcast_shapes(*[a.shape for a in args])
+    return tuple(a if a.shape == shape else broadcast_to_op(a, shape=shape) for a in args)
+
+
+@numpy_name(np.reshape)
+def reshape(x: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
+    """The elements of x in another shape; one length may be -1."""
+    x = operand(x, "reshape")
+    shape = newshape if shape is None else shape
+    if isinstance(shape, Recorded):
+        shape = shape._data
+    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    if order not in "CFA" or len(order) != 1:
+        raise ValueError(f"reshape: order {order!r} is not one of 'C', 'F', 'A'")
+    if order != "C" and (order == "F" or _fortran(x)):
+        turned = transpose_op(x, axes=tuple(range(x.ndim))[::-1])
+        out = reshape_op(turned, shape=_known(shape[::-1], x.size))
+        return transpose_op(out, axes=tuple(range(out.ndim))[::-1])
+    return reshape_op(x, shape=_known(shape, x.size))
+
+
+def _fortran(x: Any) -> bool:
+    flags = (x._data if isinstance(x, Recorded) else x).flags
+    return bool(flags.f_contiguous and not flags.c_contiguous)
+
+
+def _known(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The shape with its -1 worked out."""
+    rest = 1
+    for n in shape:
+        rest *= n if n != -1 else 1
+    if shape.count(-1) == 1 and rest > 0 and size % rest == 0:
+        return tuple(size // rest if n == -1 else n for n in shape)
+    if -1 in shape or rest != size or any(n < 0 for n in shape):
+        raise ValueError(f"reshape: {size} elements do not fill the shape {shape}")
+    return shape
+
+
+@numpy_name(np.ravel)
+def ravel(x: Any, order: str = "C") -> Any:
+    """All elements in one axis."""
+    return reshape(x, (-1,), order="A" if order == "K" else order)
+
+
+@numpy_name(np.transpose, np.permute_dims)
+def transpose(x: Any, axes: Any = None) -> Any:
+    """x with its axes in the order `axes`; None turns the order round."""
+    x = operand(x, "transpose")
+    if axes is None:
+        return transpose_op(x, axes=tuple(range(x.ndim))[::-1])
+    axes = canonical_axes(axes, x.ndim, "axes")
+    if len(axes) != x.ndim:
+        raise ValueError(f"transpose: {len(axes)} axes given for an array of {x.ndim} (shape {x.shape})")
+    return transpose_op(x, axes=axes)
+
+
+permute_dims = transpose
+
+
+@numpy_name(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes exchanged."""
+    x = operand(x, "matrix_transpose")
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: needs at least 2 axes, got shape {x.shape}")
+    return transpose_op(x, axes=(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+@numpy_name(np.swapaxes)
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged."""
+    x = operand(x, "swapaxes")
+    axes = list(range(x.ndim))
+    i, j = normalize_axis_index(axis1, x.ndim), normalize_axis_index(axis2, x.ndim)
+    axes[i], axes[j] = axes[j], axes[i]
+    return transpose_op(x, axes=tuple(axes))
+
+
+@numpy_name(np.moveaxis)
+def moveaxis(x: Any, source: Axes, destination: Axes) -> Any:
+    """Axes moved to other places, the others in their order."""
+    x = operand(x, "moveaxis")
+    start = normalize_axis_tuple(source, x.ndim, "source")
+    goal = normalize_axis_tuple(destination, x.ndim, "destination")
+    if len(start) != len(goal):
+        raise ValueError(f"moveaxis: {len(start)} source axes but {len(goal)} destinations")
+    order = [i for i in range(x.ndim) if i not in start]
+    for to, one in sorted(zip(goal, start, strict=True)):
+        order.insert(to, one)
+    return transpose_op(x, axes=tuple(order))
+
+
+@numpy_name(np.rollaxis)
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """One axis moved back until it stands before `start`."""
+    x = operand(x, "rollaxis")
+    axis = normalize_axis_index(axis, x.ndim)
+    start = start + x.ndim if start < 0 else start
+    return moveaxis(x, axis, start - 1 if axis < start else start)
+
+
+@numpy_name(np.expand_dims)
+def expand_dims(x: Any, axis: Any) -> Any:
+    """New axes of length 1 at the places `axis` of the result."""
+    x = operand(x, "expand_dims")
+    count = x.ndim + (1 if np.ndim(axis) == 0 else len(axis))
+    axes = normalize_axis_tuple(axis, count, "axis")
+    rest = iter(x.shape)
+    return reshape_op(x, shape=tuple(1 if i in axes else next(rest) for i in range(count)))
+
+
+@numpy_name(np.squeeze)
+def squeeze(x: Any, axis: Axes = None) -> Any:
+    """Axes of length 1 taken away: all of them, or those named."""
+    x = operand(x, "squeeze")
+    if axis is None:
+        return reshape_op(x, shape=tuple(n for n in x.shape if n != 1))
+    axes = normalize_axis_tuple(axis, x.ndim, "axis")
+    if any(x.shape[i] != 1 for i in axes):
+        raise ValueError(f"squeeze: axis {axis} of shape {x.shape} is not of length 1")
+    return reshape_op(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+@numpy_name(np.flip)
+def flip(x: Any, axis: Axes = None) -> Any:
+    """The order along the axes turned round; None means all."""
+    x = operand(x, "flip")
+    return flip_op(x, axis=canonical_axes(axis, x.ndim, "axis"))
+
+
+@numpy_name(np.flipud)
+def flipud(x: Any) -> Any:
+    """The rows turned round."""
+    return flip(x, 0)
+
+
+@numpy_name(np.fliplr)
+def fliplr(x: Any) -> Any:
+    """The columns turned round."""
+    return flip(x, 1)
+
+
+@numpy_name(np.rot90)
+def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """x turned by 90 degrees k times, in the plane of two axes."""
+    x = operand(x, "rot90")
+    i, j = canonical_axes(axes, x.ndim, "axes")
+    k %= 4
+    if k == 0:
+        return x[...]
+    if k == 2:
+        return flip(x, (i, j))
+    return swapaxes(flip(x, j), i, j) if k == 1 else flip(swapaxes(x, i, j), j)
+
+
+@numpy_name(np.atleast_1d)
+def atleast_1d(*xs: Any) -> Any:
+    """Each array with at least one axis."""
+    out = tuple(_to_ndim(operand(x, "atleast_1d"), 1) for x in xs)
+    return out[0] if len(out) == 1 else out
+
+
+@numpy_name(np.atleast_2d)
+def atleast_2d(*xs: Any) -> Any:
+    """Each array with at least two axes, new ones first."""
+    out = tuple(_to_ndim(operand(x, "atleast_2d"), 2) for x in xs)
+    return out[0] if len(out) == 1 else out
+
+
+@numpy_name(np.atleast_3d)
+def atleast_3d(*xs: Any) -> Any:
+    """Each array with at least three axes: (N,) becomes (1, N, 1), (M, N) becomes (M, N, 1)."""
+    out = []
+    for x in map(operand, xs):
+        shape = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}.get(x.ndim, x.shape)
+        out.append(reshape_op(x, shape=shape) if shape != x.shape else x)
+    return out[0] if len(out) == 1 else tuple(out)
+
+
+def _to_ndim(x: Any, ndim: int) -> Any:
+    return x if x.ndim >= ndim else reshape_op(x, shape=_aligned(x.shape, ndim))
+
+
+def _parts(arrays: Any, name: str) -> list[Any]:
+    """The arrays to be joined, as operands; one array counts as the list of its rows."""
+    if isinstance(arrays, Recorded) or (isinstance(arrays, np.ndarray) and arrays.ndim):
+        return [arrays[i] for i in range(arrays.shape[0])]
+    parts = [operand(a, name) for a in arrays]
+    if not parts:
+        raise ValueError(f"{name}: needs at least one array")
+    return parts
+
+
+def deliver(result: Any, out: Any, name: str) -> Any:
+    """Honour `out=`: a Tensor takes the value, an ndarray may only if nothing needs its gradient."""
+    if out is None:
+        return result
+    if isinstance(out, tuple):
+        (out,) = out
+    if tuple(out.shape) != tuple(result.shape):
+        raise ValueError(f"{name}: out has shape {tuple(out.shape)}, the result {tuple(result.shape)}")
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        raise TypeError(f"{name}: out has dtype {out.dtype}, which the result's {result.dtype} cannot be cast to")
+    if isinstance(out, Recorded):
+        out._become(result if result.dtype == out.dtype else cast(result, dtype=out.dtype), name)  # type: ignore[attr-defined]
+        return out
+    if isinstance(result, Recorded):
+        if result.requires_grad:
+            raise TypeError(
+                f"{name}: out is an ndarray, which cannot carry the gradient that the result requires; "
+                "give a Tensor as out, or detach the inputs"
+            )
+        result = result._data
+    out[...] = result
+    return out
+
+
+@numpy_name(np.concatenate)
+def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Arrays joined along an axis they have; axis None joins them flat."""
+    parts = _parts(arrays, "concatenate")
+    if axis is None:
+        parts, axis = [ravel(p) for p in parts], 0
+    if parts[0].ndim == 0:
+        raise ValueError("concatenate: arrays of no axes cannot be joined; use stack")
+    if dtype is not None:
+        if not all(np.can_cast(p.dtype, dtype, casting) for p in parts):  # type: ignore[arg-type]
+            raise TypeError(f"concatenate: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
+        parts = [astype(p, dtype) for p in parts]
+    return deliver(concatenate_op(*parts, axis=normalize_axis_index(axis, parts[0].ndim)), out, "concatenate")
+
+
+concat = concatenate
+numpy_name(np.concat)(concatenate)
+
+
+@numpy_name(np.stack)
+def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Arrays of one shape joined along a new axis."""
+    parts = _parts(arrays, "stack")
+    shapes = {p.shape for p in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"stack: the arrays differ in shape: {', '.join(map(str, sorted(shapes)))}")
+    if dtype is not None:
+        parts = [astype(p, dtype) for p in parts]
+    return deliver(stack_op(*parts, axis=normalize_axis_index(axis, parts[0].ndim + 1)), out, "stack")
+
+
+@numpy_name(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Arrays joined row by row."""
+    return concatenate([atleast_2d(p) for p in _parts(tup, "vstack")], 0, dtype=dtype, casting=casting)
+
+
+@numpy_name(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Arrays joined column by column (of one axis: end to end)."""
+    parts = [atleast_1d(p) for p in _parts(tup, "hstack")]
+    return concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype, casting=casting)
+
+
+@numpy_name(np.dstack)
+def dstack(tup: Any) -> Any:
+    """Arrays joined along the third axis."""
+    return concatenate([atleast_3d(p) for p in _parts(tup, "dstack")], 2)
+
+
+@numpy_name(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """Arrays of one axis as columns, beside arrays of two."""
+    parts = _parts(tup, "column_stack")
+    return concatenate([reshape_op(p, shape=(p.size, 1)) if p.ndim < 2 else p for p in parts], 1)
+
+
+@numpy_name(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """values joined to the end of arr."""
+    return concatenate([operand(arr, "append"), operand(values, "append")], axis)
+
+
+@numpy_name(np.tile)
+def tile(x: Any, reps: Any) -> Any:
+    """x laid out again and again, `reps` times along each axis."""
+    x = operand(x, "tile")
+    reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(r) for r in reps)
+    ndim = max(len(reps), x.ndim)
+    reps, shape = (1,) * (ndim - len(reps)) + reps, _aligned(x.shape, ndim)
+    paired = reshape_op(x, shape=tuple(n for s in shape for n in (1, s)))  # (1, n0, 1, n1, ...)
+    wide = broadcast_to_op(paired, shape=tuple(n for r, s in zip(reps, shape, strict=True) for n in (r, s)))
+    return reshape_op(wide, shape=tuple(r * s for r, s in zip(reps, shape, strict=True)))
+
+
+@numpy_name(np.roll)
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements moved along the axes, those pushed off the end coming in at the start."""
+    x = operand(x, "roll")
+    if axis is None:
+        return reshape_op(roll(reshape_op(x, shape=(x.size,)), shift, 0), shape=x.shape)
+    axes = normalize_axis_tuple(axis, x.ndim, "axis", allow_duplicate=True)
+    shifts, axes = np.broadcast_arrays(np.asarray(shift), np.asarray(axes))
+    for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
+        n = x.shape[i]
+        if n and by % n:
+            ahead = (slice(None),) * i
+            x = concatenate_op(x[(*ahead, slice(n - by % n, None))], x[(*ahead, slice(None, n - by % n))], axis=i)
+    return x
+
+
+@numpy_name(np.split)
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """x cut along an axis: into so many equal pieces, or before the given places."""
+    x = operand(x, "split")
+    axis = normalize_axis_index(axis, x.ndim)
+    if np.ndim(indices_or_sections) == 0 and x.shape[axis] % int(indices_or_sections):
+        raise ValueError(f"split: axis {axis} of length {x.shape[axis]} does not divide by {indices_or_sections}")
+    return array_split(x, indices_or_sections, axis)
+
+
+@numpy_name(np.array_split)
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """x cut along an axis into pieces that may differ in length by one."""
+    x = operand(x, "array_split")
+    axis = normalize_axis_index(axis, x.ndim)
+    n = x.shape[axis]
+    if np.ndim(indices_or_sections) == 0:
+        sections = int(indices_or_sections)
+        if sections <= 0:
+            raise ValueError(f"array_split: the number of pieces must be positive, got {sections}")
+        sizes = [n // sections + (k < n % sections) for k in range(sections)]
+        ends = np.cumsum([0, *sizes]).tolist()
+    else:
+        ends = [0, *[int(i) for i in indices_or_sections], n]
+    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+@numpy_name(np.vsplit)
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """x cut between rows."""
+    return split(x, indices_or_sections, 0)
+
+
+@numpy_name(np.hsplit)
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """x cut between columns."""
+    x = operand(x, "hsplit")
+    return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
+
+
+@numpy_name(np.dsplit)
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """x cut along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+@numpy_name(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """The slices of x along an axis."""
+    x = operand(x, "unstack")
+    axis = normalize_axis_index(axis, x.ndim)
+    return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
+
+
+@numpy_name(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """Coordinate arrays of the grid that the given axes span."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing {indexing!r} is not 'xy' or 'ij'")
+    xs = [operand(x, "meshgrid") for x in xi]
+    n = len(xs)
+    out = [reshape_op(x, shape=(1,) * i + (x.size,) + (1,) * (n - 1 - i)) for i, x in enumerate(xs)]
+    if indexing == "xy" and n > 1:
+        out = [swapaxes(x, 0, 1) for x in out]
+    return tuple(out) if sparse else broadcast_arrays(*out)
+
+
+@numpy_name(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """A copy, which can be written without its being a view of anything."""
+    a = operand(a, "copy")
+    return cast(a, dtype=a.dtype)
+

@@ -1,0 +1,684 @@
+"""What an op is: a forward function on arrays and one rule per input. A call is compute and record.
+
+Knows nodes and the one table of ops; must not know any particular op, nor how a tape is walked.
+
+A rule is a function of `g`, the gradient of the output, and of what it names besides: an input, `<input>_shape`,
+an output (`out`), a parameter. Names are read from the rule once, when it is declared, and turned into a plan:
+which values a node keeps, and how they are handed to the rule. Nothing is inspected when ops run.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .samples import Draw, Sample
+from .tape import SMALL, Node, state
+
+__all__ = ["OPS", "BY_NUMPY", "Op", "Placed", "Recorded", "op", "ufunc", "numpy_name", "operand"]
+
+OPS: dict[str, Op] = {}  # every op by name: tests, docs, printing and interop read this table
+BY_NUMPY: dict[Any, Callable[..., Any]] = {}  # NumPy function, ufunc or (ufunc, method) -> ours
+REFUSED: dict[Any, str] = {}  # NumPy function -> why it has no derivative here, and what to use instead
+KINDS = ("elementwise", "linear", "multilinear", None)
+NOTHING: dict[str, Any] = {}
+
+ndarray = np.ndarray
+PLAIN = frozenset((float, int, np.ndarray))  # constants that the short way through a call takes as they are
+new = object.__new__
+
+
+class Leaf:
+    """What a Tensor has that no op made, or that retains its gradient."""
+
+    __slots__ = ("grad", "made", "shared")
+
+    def __init__(self, made: bool = False, shared: bool = False) -> None:
+        self.grad: Any = None
+        self.made = made  # by the user: its buffer can be written through .data
+        self.shared = shared  # someone outside can write the buffer
+
+
+class Recorded:
+    """A value and the node that made it (None: nothing was recorded). Tensor, further right, is its only face."""
+
+    __slots__ = ("_data", "node", "_leaf", "__weakref__")
+    _data: Any
+    node: Node | None
+    _leaf: Leaf | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this are recorded for a backward."""
+        return self.node is not None and self.node.requires_grad
+
+
+tensor_type: type[Recorded] = Recorded  # tensor.py hands its class over, once
+
+
+def set_tensor_type(cls: type[Recorded]) -> None:
+    global tensor_type
+    tensor_type = cls
+
+
+def wrap(data: Any, node: Node | None = None) -> Any:
+    """A Tensor of an array that nobody outside can write."""
+    t = new(tensor_type)
+    t._data = data if type(data) is ndarray else np.asarray(data)
+    t.node = node
+    t._leaf = None
+    return t
+
+
+def node_of(t: Recorded) -> Node:
+    """The node of a Tensor; a leaf's is made when it first enters a recorded op."""
+    if t.node is None:
+        data = t._data
+        node = Node(None, (), NOTHING, (), data.shape, data.dtype, None, False, data if data.size <= SMALL else None)
+        node.shared = t._leaf is not None and t._leaf.shared
+        node.more().owner = weakref.ref(t)
+        t.node = node
+    return t.node
+
+
+def operand(x: Any, name: str = "asarray") -> Any:
+    """A Tensor as it is; anything else as an array, or a TypeError."""
+    if isinstance(x, Recorded):
+        return x
+    if type(x) is not ndarray:
+        if isinstance(x, (list, tuple)) and _holds_tensor(x):
+            return stack_nested(x, name)
+        x = np.asarray(x)
+    if x.dtype.kind not in "fciub":
+        raise TypeError(f"{name}: dtype {x.dtype} cannot be used here; floats, complex, integers and bools can")
+    return x
+
+
+def _holds_tensor(x: Any) -> bool:
+    return any(isinstance(i, Recorded) or (isinstance(i, (list, tuple)) and _holds_tensor(i)) for i in x)
+
+
+def stack_nested(x: Sequence[Any], name: str) -> Any:
+    """A (nested) list with Tensors in it, stacked so that gradients reach them."""
+    parts = [operand(i, name) for i in x]
+    shapes = {p.shape for p in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"{name}: the list holds shapes that differ: {', '.join(map(str, sorted(shapes)))}")
+    return OPS["stack"](*parts, axis=0)
+
+
+class Slice(NamedTuple):
+    """A slice as a hashable value."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+    def __repr__(self) -> str:
+        ends = ["" if v is None else str(v) for v in self]
+        return ":".join(ends if self.step is not None else ends[:2])
+
+
+class _Array:
+    """Stands in an index template where an array goes."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+ARRAY = _Array()
+
+
+class Placed(NamedTuple):
+    """A gradient that is `value` at an index and zero elsewhere: what a rule returns instead of a large array.
+
+    `index` is a template of ints, Slices, None, Ellipsis and ARRAY; `arrays` stand for the ARRAYs in order.
+    """
+
+    value: Any
+    index: tuple[Any, ...]
+    arrays: tuple[Any, ...] = ()
+
+
+Rule = Callable[..., Any]
+# where an argument of a rule comes from: ("in", position), ("out", position), ("all",), ("others",): these are kept;
+# ("shape", position), ("shapes",), ("param", name), ("position",): these are not
+Source = tuple[Any, ...]
+KEPT = ("in", "out", "all", "others")
+
+
+class Plan:
+    """For one set of inputs that require grad: what a node keeps, and how its rules are called."""
+
+    __slots__ = ("keeps", "sources", "keep", "pulls", "positions", "marked", "where")
+
+    def __init__(self, op: Op, positions: tuple[int, ...], count: int) -> None:
+        self.positions = positions
+        self.sources: list[Source] = []
+        calls: list[tuple[int, Rule, list[Source]]] = []
+        for position in positions:
+            name = op.input_name(position)
+            rule = op.rules[name]
+            if rule is None:
+                continue
+            sources = [op.source(wanted) for wanted in op.wants[name]]
+            for source in sources:
+                if source[0] in KEPT and source not in self.sources:
+                    self.sources.append(source)
+            calls.append((position, rule, sources))
+        if ("others",) in self.sources and len(positions) > 1:
+            self.sources = [("all",) if s == ("others",) else s for s in self.sources]
+        self.keeps = tuple(op.source_name(s) for s in self.sources)
+        self.where = {s: k for k, s in enumerate(self.sources)}
+        self.keep = _keeper(self.sources, positions[0] if positions else 0)
+        self.pulls = [
+            (position, _bind(rule, [self._getter(s, position, op) for s in sources]))
+            for position, rule, sources in calls
+        ]
+        marked = {s[1] for s in self.sources if s[0] == "in"}
+        if ("all",) in self.sources or ("others",) in self.sources:
+            marked |= set(range(len(op.inputs), count))
+        self.marked = tuple(sorted(marked))
+
+    def _getter(self, source: Source, position: int, op: Op) -> Callable[[Node, Any], Any]:
+        kind = source[0]
+        fixed = len(op.inputs)
+        if kind == "others":
+            k = self.where.get(source, -1)
+            if k < 0:
+                k = self.where[("all",)]
+            i = position - fixed
+            return lambda node, kept: kept[k][:i] + (None,) + kept[k][i + 1 :]
+        if kind in KEPT:
+            k = self.where[source]
+            return lambda node, kept: kept[k]
+        if kind == "shape":
+            i = source[1]
+            return lambda node, kept: shape_of(node.inputs[i])
+        if kind == "shapes":
+            return lambda node, kept: tuple([shape_of(i) for i in node.inputs[fixed:]])
+        if kind == "position":
+            i = position - fixed
+            return lambda node, kept: i
+        name = source[1]
+        return lambda node, kept: node.params[name]
+
+
+def shape_of(source: Any) -> tuple[int, ...]:
+    return source.shape if type(source) is Node else np.shape(source)
+
+
+def _keeper(sources: list[Source], position: int) -> Callable[[tuple[Any, ...], tuple[Any, ...], int], Any]:
+    """(values, outputs, how many inputs are fixed) -> what is kept."""
+    if not sources:
+        return lambda values, outs, fixed: ()
+    if all(s[0] in ("in", "out") for s in sources):
+        if len(sources) == 1:
+            ((kind, i),) = sources
+            if kind == "in":
+                return lambda values, outs, fixed: (values[i],)
+            return lambda values, outs, fixed: (outs[i],)
+        if len(sources) == 2 and sources[0][0] == sources[1][0] == "in":
+            i, j = sources[0][1], sources[1][1]
+            return lambda values, outs, fixed: (values[i], values[j])
+
+    def one(source: Source, values: tuple[Any, ...], outs: tuple[Any, ...], fixed: int) -> Any:
+        if source[0] == "in":
+            return values[source[1]]
+        if source[0] == "out":
+            return outs[source[1]]
+        rest = values[fixed:]
+        if source[0] == "all":
+            return rest
+        return rest[: position - fixed] + (None,) + rest[position - fixed + 1 :]
+
+    return lambda values, outs, fixed: tuple([one(s, values, outs, fixed) for s in sources])
+
+
+def _bind(rule: Rule, getters: list[Callable[[Node, Any], Any]]) -> Callable[[Any, Node, Any], Any]:
+    """The rule as a function of (g, node, kept values), shared by all calls."""
+    if not getters:
+        return lambda g, node, kept: rule(g)
+    if len(getters) == 1:
+        (one,) = getters
+        return lambda g, node, kept: rule(g, one(node, kept))
+    if len(getters) == 2:
+        first, second = getters
+        return lambda g, node, kept: rule(g, first(node, kept), second(node, kept))
+    return lambda g, node, kept: rule(g, *[get(node, kept) for get in getters])
+
+
+class Op:
+    """A forward function on arrays and, per input, a rule that pulls a gradient back.
+
+    `inputs` are array-valued and positional, a last one may be variadic (`*xs`); `params` are hashable plain values
+    and go by keyword. `kind` is "elementwise", "linear", "multilinear" or None: forward mode follows from it.
+    """
+
+    def __init__(
+        self, forward: Callable[..., Any], kind: str | None, inputs: Sequence[str], *, name: str, doc: str,
+        params: dict[str, Any] | None = None, variadic: str | None = None, outputs: Sequence[str] = ("out",),
+        aux: Sequence[str] = (), view: bool = False,
+    ) -> None:  # fmt: skip
+        if kind not in KINDS:
+            raise ValueError(f"op {name}: kind {kind!r} is not one of {KINDS}")
+        if name in OPS:
+            raise ValueError(f"op {name}: there is an op of that name already")
+        self.forward, self.kind, self.name = forward, kind, name
+        self.__doc__ = doc
+        self.inputs, self.variadic = tuple(inputs), variadic
+        self.params = dict(params or {})
+        self.required = tuple(k for k, v in self.params.items() if v is REQUIRED)
+        self.defaults = {k: v for k, v in self.params.items() if v is not REQUIRED}
+        self.outputs, self.aux = tuple(outputs), tuple(aux)
+        self.view = view
+        self.rules: dict[str, Rule | None] = {}
+        self.wants: dict[str, tuple[str, ...]] = {}
+        self.jvp_rule: Rule | None = None
+        self.jvp_wants: tuple[str, ...] = ()
+        self.samples: list[Sample] = []
+        self.no_rule: str | None = None  # why an op without rules has none
+        self.module = ""
+        self._plans: dict[tuple[int, int], Plan] = {}
+        OPS[name] = self
+
+    # -- declaring -----------------------------------------------------------------------------------------
+
+    def vjp(self, **rules: Rule | None) -> Op:
+        """Declare the rules, one per differentiable input; None stands for a gradient of zero.
+
+        Raises NameError if a rule names what this op has not, with the list of what it has.
+        """
+        names = (*self.inputs, self.variadic) if self.variadic else self.inputs
+        for name, rule in rules.items():
+            if name not in names:
+                raise NameError(f"op {self.name}: a rule for {name!r}, but the inputs are {', '.join(names)}")
+            self.rules[name] = rule
+            self.wants[name] = () if rule is None else self._wanted(rule, name, "g")
+        self._plans.clear()
+        return self
+
+    def jvp(self, rule: Rule) -> Op:
+        """Declare the forward rule: a function of `tangents` (one per input, None where there is none) and of names."""
+        self.jvp_rule, self.jvp_wants = rule, self._wanted(rule, "jvp", "tangents")
+        return self
+
+    def _wanted(self, rule: Rule, name: str, first: str) -> tuple[str, ...]:
+        code = rule.__code__
+        wanted = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if not wanted or wanted[0] != first:
+            raise NameError(f"op {self.name}: the rule for {name} must take {first!r} first, it takes {wanted}")
+        for w in wanted[1:]:
+            self.source(w)
+        return wanted[1:]
+
+    def source(self, name: str) -> Source:
+        """Where the argument `name` of a rule comes from."""
+        if name in self.inputs:
+            return ("in", self.inputs.index(name))
+        produced = (*self.outputs, *self.aux)
+        if name in produced:
+            return ("out", produced.index(name))
+        if name in self.params:
+            return ("param", name)
+        if name.endswith("_shape") and name[:-6] in self.inputs:
+            return ("shape", self.inputs.index(name[:-6]))
+        if self.variadic is not None:
+            special = {
+                self.variadic: ("all",), f"other_{self.variadic}": ("others",),
+                f"{self.variadic}_shape": ("shapes",), "position": ("position",),
+            }  # fmt: skip
+            if name in special:
+                return special[name]
+        right = [*self.inputs, *(f"{i}_shape" for i in self.inputs), *produced, *self.params]
+        if self.variadic:
+            right += [self.variadic, f"other_{self.variadic}", f"{self.variadic}_shape", "position"]
+        raise NameError(f"op {self.name}: a rule asks for {name!r}; there are g, {', '.join(right)}")
+
+    def source_name(self, source: Source) -> str:
+        if source[0] == "in":
+            return self.inputs[source[1]]
+        if source[0] == "out":
+            return (*self.outputs, *self.aux)[source[1]]
+        return f"{self.variadic}" if source[0] == "all" else f"other_{self.variadic}"
+
+    def sample(self, *args: Any, **params: Any) -> Op:
+        """Declare arguments that the checks call this op with: Draws, constants and parameters."""
+        self.samples.append(Sample(args, params))
+        return self
+
+    def without_rule(self, why: str) -> Op:
+        """State why this op has no rule."""
+        self.no_rule = why
+        return self
+
+    def input_name(self, position: int) -> str:
+        return self.inputs[position] if position < len(self.inputs) else self.variadic or "?"
+
+    def plan(self, mask: int, count: int) -> Plan:
+        """The plan for the inputs whose bit is set in `mask`."""
+        plan = self._plans.get((mask, count))
+        if plan is None:
+            positions = tuple(i for i in range(count) if mask >> i & 1)
+            plan = self._plans[mask, count] = Plan(self, positions, count)
+        return plan
+
+    # -- calling -------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Arrays in, arrays out; any Tensor in, Tensors out, recorded where an input requires grad."""
+        outs, node = self._run(args, params)
+        if node is None:
+            return outs[0] if len(self.outputs) == 1 else outs[: len(self.outputs)]
+        if len(self.outputs) == 1:
+            return wrap(outs[0], node if type(node) is Node else None)
+        if type(node) is Node:
+            return tuple([wrap(o, part_node(node, k, o)) for k, o in enumerate(outs[: len(self.outputs)])])
+        return tuple([wrap(o) for o in outs[: len(self.outputs)]])
+
+    def with_aux(self, *args: Any, **params: Any) -> tuple[Any, ...]:
+        """The one output and the auxiliary ones, which carry no gradient."""
+        outs, node = self._run(args, params)
+        if node is None:
+            return outs
+        if type(node) is not Node:
+            return tuple([wrap(o) for o in outs])
+        return (wrap(outs[0], node), *[wrap(a, part_node(node, k + 1, a)) for k, a in enumerate(outs[1:])])
+
+    def _run(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+        """The outputs as arrays, and: None if no Tensor came in, NOTHING if nothing was recorded, else the node."""
+        if len(args) < len(self.inputs) or (len(args) > len(self.inputs) and self.variadic is None):
+            raise TypeError(f"{self.name}: takes {len(self.inputs)} arrays ({', '.join(self.inputs)}), got {len(args)}")
+        for name in self.required:
+            if name not in params:
+                raise TypeError(f"{self.name}: the parameter {name!r} is missing")
+        mask, bit, any_tensor = 0, 1, False
+        values = []
+        for i, a in enumerate(args):
+            if isinstance(a, Recorded):
+                any_tensor = True
+                values.append(a._data)
+                if a.node is not None and a.node.requires_grad and self.input_name(i) in self.rules:
+                    mask |= bit
+            else:
+                if type(a) is not ndarray and isinstance(a, (list, tuple)):
+                    a = operand(a, self.name)
+                values.append(a)
+            bit <<= 1
+        result = self.forward(*values, **params)
+        several = len(self.outputs) > 1 or self.aux
+        outs = tuple([o if type(o) is ndarray else np.asarray(o) for o in (result if several else (result,))])
+        if not any_tensor:
+            return outs, None
+        kind = outs[0].dtype.kind
+        if kind not in "fc":
+            if kind not in "iub":
+                raise TypeError(f"{self.name}: the result has dtype {outs[0].dtype}; a Tensor cannot hold that")
+            mask = 0
+        if not (mask and state.recording) and not state.tracing:
+            return outs, NOTHING
+        if not state.recording:
+            mask = 0
+        plan = self.plan(mask, len(args))
+        if self.defaults:
+            params = {**self.defaults, **params}
+        return outs, self._record(plan, args, tuple(values), outs, params, mask)
+
+    def _record(
+        self, plan: Plan, args: tuple[Any, ...], values: tuple[Any, ...], outs: tuple[Any, ...],
+        params: dict[str, Any], mask: int,
+    ) -> Node:  # fmt: skip
+        inputs = tuple(
+            [node_of(a) if isinstance(a, Recorded) else v for a, v in zip(args, values, strict=True)]
+        )
+        out = outs[0]
+        kept = plan.keep(values, outs, len(self.inputs))
+        if len(self.outputs) == 1:
+            value = out if out.size <= SMALL else None
+            node = Node(self, inputs, params, kept, out.shape, out.dtype, plan, mask != 0, value)
+        else:
+            shapes, dtypes = tuple([o.shape for o in outs]), tuple([o.dtype for o in outs])
+            node = Node(self, inputs, params, kept, shapes, dtypes, plan, mask != 0, None)
+        for i in plan.marked:
+            if (inputs[i].shared if type(inputs[i]) is Node else type(inputs[i]) is ndarray):
+                mark(node, values)
+                break
+        return node
+
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+
+
+class Unary(Op):
+    """An elementwise op of one input and no parameters: the short way through a call."""
+
+    def __call__(self, x: Any) -> Any:
+        """Array in, array out; Tensor in, Tensor out."""
+        if type(x) is ndarray or not isinstance(x, Recorded):
+            out = self.forward(x)
+            return out if type(out) is ndarray else np.asarray(out)
+        out = self.forward(x._data)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        node = x.node
+        if node is None or not node.requires_grad or not state.recording or not self.rules or out.dtype.kind not in "fc":
+            return self._slow(x, out)
+        plan = self.plan(1, 1)
+        made = Node(
+            self, (node,), NOTHING, plan.keep((x._data,), (out,), 1), out.shape, out.dtype, plan, True,
+            out if out.size <= SMALL else None,
+        )  # fmt: skip
+        if node.shared and plan.marked:
+            mark(made, (x._data,))
+        return wrap(out, made)
+
+    def _slow(self, x: Recorded, out: Any) -> Any:
+        if state.tracing:
+            return Op.__call__(self, x)
+        if out.dtype.kind not in "fciub":
+            raise TypeError(f"{self.name}: the result has dtype {out.dtype}; a Tensor cannot hold that")
+        return wrap(out)
+
+
+class Binary(Op):
+    """An elementwise op of two inputs and no parameters: the short way through a call."""
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        """Arrays in, array out; any Tensor in, Tensor out."""
+        if type(x) is ndarray and type(y) is ndarray:
+            out = self.forward(x, y)
+            return out if type(out) is ndarray else np.asarray(out)
+        mask = 0
+        if isinstance(x, Recorded):
+            left = x._data
+            node = x.node
+            if node is not None and node.requires_grad and self.inputs[0] in self.rules:
+                mask = 1
+        elif type(x) in PLAIN:
+            left = x
+        else:
+            return Op.__call__(self, x, y)
+        if isinstance(y, Recorded):
+            right = y._data
+            node = y.node
+            if node is not None and node.requires_grad and self.inputs[1] in self.rules:
+                mask |= 2
+        elif type(y) in PLAIN:
+            right = y
+        else:
+            return Op.__call__(self, x, y)
+        if not mask or not state.recording or state.tracing:
+            return Op.__call__(self, x, y)
+        out = self.forward(left, right)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if out.dtype.kind not in "fc":
+            return Op.__call__(self, x, y)
+        plan = self._plans.get((mask, 2)) or self.plan(mask, 2)
+        a = (x.node or node_of(x)) if isinstance(x, Recorded) else x
+        b = (y.node or node_of(y)) if isinstance(y, Recorded) else y
+        made = Node(
+            self, (a, b), NOTHING, plan.keep((left, right), (out,), 2), out.shape, out.dtype, plan, True,
+            out if out.size <= SMALL else None,
+        )  # fmt: skip
+        for i in plan.marked:
+            source = a if i == 0 else b
+            if (source.shared if type(source) is Node else type(source) is ndarray):
+                mark(made, (left, right))
+                break
+        return wrap(out, made)
+
+
+# -- several outputs: one node for the op, and a part of it for each output ----------------------------------
+
+
+PART = Op(lambda x, *, output: x[output], None, ["x"], name="part", params={"output": REQUIRED},
+          doc="One output of an op that has several. The engine hands its gradient to that op's joint rule.")  # fmt: skip
+del OPS["part"]  # no op that anyone calls
+PART.rules["x"] = None
+PART_PLAN = PART.plan(1, 1)
+
+
+def part_node(node: Node, output: int, value: Any) -> Node:
+    """The node of one output; an auxiliary output requires no grad."""
+    main = output < len(node.op.outputs)
+    return Node(
+        PART, (node,), {"output": output}, (), value.shape, value.dtype, PART_PLAN,
+        main and node.requires_grad and value.dtype.kind in "fc", value if value.size <= SMALL else None,
+    )  # fmt: skip
+
+
+def restore(node: Node) -> tuple[Any, ...]:
+    """What `node` kept, as Tensors with their nodes again: what rules get when the backward itself is recorded."""
+    values = []
+    fixed = len(node.op.inputs)
+    for source, value in zip(node.plan.sources, node.kept, strict=True):
+        if source[0] == "in":
+            values.append(_again(value, node.inputs[source[1]]))
+        elif source[0] == "out":
+            k = source[1]
+            if len(node.op.outputs) == 1 and k == 0:
+                values.append(wrap(value, node))
+            else:
+                values.append(wrap(value, part_node(node, k, value)))
+        else:
+            values.append(tuple([_again(v, i) for v, i in zip(value, node.inputs[fixed:], strict=True)]))
+    return tuple(values)
+
+
+def _again(value: Any, source: Any) -> Any:
+    return wrap(value, source) if type(source) is Node else value
+
+
+# -- fingerprints of buffers that others can write -----------------------------------------------------------
+
+
+def fingerprint(array: Any, whole: bool = False) -> Any:
+    """The bytes of up to 64 elements spread over the array; of all of them in anomaly mode."""
+    if type(array) is not ndarray:
+        return None
+    if whole or array.size <= 64:
+        return array.tobytes()
+    return array.flat[:: array.size // 64 + 1].tobytes()
+
+
+def mark(node: Node, values: tuple[Any, ...]) -> None:
+    """Remember what the kept inputs look like now that someone else could write."""
+    marks = []
+    for i in node.plan.marked:
+        source = node.inputs[i]
+        open_to_all = source.shared if type(source) is Node else type(source) is ndarray
+        if open_to_all:
+            marks.append((i, values[i], state.anomaly, fingerprint(values[i], state.anomaly)))
+    node.more().marks = tuple(marks)
+
+
+def check_marks(node: Node, marks: tuple[Any, ...]) -> None:
+    """Raise if a buffer that `node` keeps has been written since."""
+    for i, array, whole, before in marks:
+        if fingerprint(array, whole) != before:
+            raise RuntimeError(
+                f"backward: {node.op.name} kept {node.op.input_name(i)} {array.shape} for its gradient, and the array "
+                "was written in place since. Give the op a copy, or write after the backward."
+            )
+
+
+# -- declaring ops -------------------------------------------------------------------------------------------
+
+
+def op(
+    kind: str | None = None, *, name: str | None = None, outputs: Sequence[str] = ("out",), aux: Sequence[str] = (),
+    view: bool = False,
+) -> Callable[[Callable[..., Any]], Op]:  # fmt: skip
+    """Register a forward function on arrays as an op; positional arguments are inputs, keyword-only ones parameters.
+
+    The op is named after the function (less a trailing `_op`). See `Op.vjp` for its rules.
+    """
+
+    def register(f: Callable[..., Any]) -> Op:
+        code = f.__code__
+        names = code.co_varnames
+        inputs = names[: code.co_argcount]
+        keywords = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        variadic = names[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
+        defaults = f.__kwdefaults__ or {}
+        made = Op(
+            f, kind, inputs, name=name or f.__name__.removesuffix("_op"), doc=f.__doc__ or "", variadic=variadic,
+            params={k: defaults.get(k, REQUIRED) for k in keywords}, outputs=outputs, aux=aux, view=view,
+        )  # fmt: skip
+        made.module = f.__module__
+        return made
+
+    return register
+
+
+def ufunc(f: Any, doc: str, *, like: Draw | Sequence[Draw] | None = None, name: str | None = None, **rules: Any) -> Op:
+    """Register a NumPy ufunc as an elementwise op; inputs are called x and y. `like` says where samples may lie."""
+    cls = Unary if f.nin == 1 else Binary
+    made = cls(f, "elementwise", ("x", "y")[: f.nin], name=name or f.__name__, doc=doc)
+    made.vjp(**rules)
+    BY_NUMPY[f] = made
+    like = Draw(()) if like is None else like
+    likes = [like] * f.nin if isinstance(like, Draw) else list(like)
+    shapes: list[tuple[tuple[int, ...], ...]] = [((3, 4),), ((),), ((0, 2),)]
+    if f.nin == 2:
+        shapes = [((3, 4), (3, 4)), ((3, 1), (4,)), ((), (2, 3)), ((2, 3), ()), ((0, 2), (2,))]
+    for group in shapes:
+        made.sample(*[one.of_shape(*shape) for one, shape in zip(likes, group, strict=True)])
+    return made
+
+
+def numpy_name(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Say which NumPy functions, or (ufunc, method) pairs, the decorated public function stands for."""
+
+    def register(f: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            BY_NUMPY[function] = f
+        return f
+
+    return register
+
+

@@ -1,0 +1,586 @@
+"""Tensor: an array whose history is recorded. Its operators and methods, one line each.
+
+Knows the ops by name; must not know how any of them computes or differentiates.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backward import Handle, backward, differentiable, register_hook
+from .ops import elementwise as E
+from .ops import index as X
+from .ops import linalg as L
+from .ops import reduce as R
+from .ops import sorting as O
+from .ops import structure as S
+from .numpy_protocol import array_function, array_ufunc
+from .registry import Leaf, Recorded, node_of, operand, set_tensor_type, wrap
+from .tape import SMALL, Node, state
+
+__all__ = ["Tensor"]
+
+REFUSED = {
+    "view": "reinterprets memory; use astype or reshape",
+    "resize": "changes a shape in place; use reshape or pad",
+    "setflags": "changes how memory may be used; t.data has flags",
+    "setfield": "reinterprets memory; use t[...] = v",
+    "getfield": "reinterprets memory; use astype",
+    "byteswap": "reinterprets memory; use t.data.byteswap()",
+    "newbyteorder": "reinterprets memory",
+    "tofile": "writes raw memory; use t.data.tofile",
+    "dump": "pickles; use tapegrad.nn.save",
+    "dumps": "pickles; use tapegrad.nn.save",
+    "strides": "is about memory; t.data.strides has it",
+    "flags": "is about memory; t.data.flags has it",
+    "base": "is about memory; t.data.base has it",
+    "ctypes": "is about memory; t.data.ctypes has it",
+    "choose": "is not there yet; use tg.where or take_along_axis",
+    "partition": "is not there yet; use sort",
+}
+
+
+def _sole(t: Any) -> int:
+    return sys.getrefcount(t._data)
+
+
+class Tensor(Recorded):
+    """An n-dimensional array that records what is done to it.
+
+    Tensor(data, requires_grad=False, dtype=None, name=None) copies `data`: an array, a number, nested lists. Python
+    floats become float64. With requires_grad=True, operations on it are recorded, and `.backward()` of what they
+    give adds to its `.grad`. A Tensor is a value: in-place operators and `t[i] = v` give it a new one.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
+        if isinstance(data, Recorded):
+            data = data._data
+        elif isinstance(data, (list, tuple)):
+            data = _plain_nested(data)
+        array = np.array(data, dtype=dtype)
+        if array.dtype.kind not in "fciub" or type(data) in REFUSED_CLASSES:
+            raise TypeError(f"tensor: {type(data).__name__} of dtype {array.dtype} cannot be a Tensor; numbers can")
+        self._set(array, Leaf(made=True), requires_grad, name)
+
+    def _set(self, array: NDArray[Any], leaf: Leaf, requires_grad: bool, name: str | None) -> None:
+        self._data = array
+        self._leaf = leaf
+        self.node = None
+        if requires_grad:
+            self.requires_grad = True
+        if name is not None:
+            self.name = name
+
+    # -- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The values as an ndarray. Of a leaf one can write into it; of an op's result it is read-only."""
+        leaf = self._leaf
+        if leaf is None or not leaf.made:
+            view = self._data.view()
+            view.flags.writeable = False
+            return view  # type: ignore[no-any-return]
+        if not leaf.shared:
+            if _sole(self) > ALONE:  # something else holds the buffer, a tape perhaps: that one keeps the old values
+                self._data = self._data.copy()
+            leaf.shared = True
+            if self.node is not None:
+                self.node.shared = True
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("data: only a leaf's can be set; this tensor is the result of an op")
+        value = np.asarray(value._data if isinstance(value, Recorded) else value)
+        if value.shape != self.shape:
+            raise ValueError(f"data: the new values have shape {value.shape}, the tensor {self.shape}")
+        self._renew(value.astype(self.dtype))
+
+    def _renew(self, array: NDArray[Any]) -> None:
+        """New values in a buffer of this tensor's own; it stays the same leaf."""
+        self._data = array
+        if self._leaf is None:
+            self._leaf = Leaf(made=True)
+        self._leaf.made, self._leaf.shared = True, False
+        if self.node is not None:
+            self.node.shared = False
+            self.node.value = array if array.size <= SMALL else None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this are recorded for a backward."""
+        return self.node is not None and self.node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        if bool(flag) == self.requires_grad:
+            return
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad: it can be set on leaves only; for a result use .detach()")
+        if not flag:
+            self.node = None
+            return
+        if self.dtype.kind not in "fc":
+            raise TypeError(f"requires_grad: a tensor of dtype {self.dtype} has no gradient; only floats and complex have")
+        name = self.name
+        self.node = None
+        node = node_of(self)
+        node.requires_grad = True
+        if name is not None:
+            node.more().name = name
+        if self._leaf is None:
+            self._leaf = Leaf()
+
+    def requires_grad_(self, flag: bool = True) -> Self:
+        """Set requires_grad and give the tensor back."""
+        self.requires_grad = flag
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def name(self) -> str | None:
+        """A name for prints and drawings."""
+        return None if self.node is None else self.node.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        node_of(self).more().name = name
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward calls have added up, of this shape and dtype; None before the first."""
+        leaf = self._leaf
+        if leaf is not None and leaf.grad is not None:
+            return leaf.grad  # type: ignore[no-any-return]
+        if not self.is_leaf and leaf is None:
+            warnings.warn(
+                "grad: this tensor is the result of an op and does not keep its gradient. Call .retain_grad() on it "
+                "before the backward, or use tg.grad(output, tensor).",
+                stacklevel=2,
+            )
+        return None
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            value = value if isinstance(value, Tensor) else Tensor(value)
+            if value.shape != self.shape:
+                raise ValueError(f"grad: the gradient has shape {value.shape}, the tensor {self.shape}")
+            if value.dtype != self.dtype:
+                raise TypeError(f"grad: the gradient has dtype {value.dtype}, the tensor {self.dtype}")
+        if self._leaf is None:
+            self._leaf = Leaf()
+        self._leaf.grad = value
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._data.nbytes  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._data.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+        return S.transpose(self)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return S.matrix_transpose(self)  # type: ignore[no-any-return]
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return E.real_part(self)  # type: ignore[no-any-return]
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return E.imag(self)  # type: ignore[no-any-return]
+
+    @property
+    def flat(self) -> Iterator[Tensor]:
+        """The elements one by one, in row-major order."""
+        return iter(S.ravel(self))
+
+    # -- gradients -----------------------------------------------------------------------------------------
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of the leaves it depends on; see `tapegrad.backward`."""
+        backward(
+            self, None if gradient is None else (gradient,), retain_graph=retain_graph, create_graph=create_graph,
+            inputs=inputs,
+        )  # fmt: skip
+
+    def detach(self) -> Tensor:
+        """The same values without the history."""
+        t = wrap(self._data)
+        if self._leaf is not None and self._leaf.shared:
+            t._leaf = Leaf(made=self._leaf.made, shared=True)
+        return t  # type: ignore[no-any-return]
+
+    def retain_grad(self) -> None:
+        """Keep the gradient in `.grad` at the next backward, though this is the result of an op."""
+        if self.is_leaf and self.requires_grad:
+            return
+        extra = differentiable(self, "retain_grad").node.more()
+        extra.retain, extra.owner = True, weakref.ref(self)
+        if self._leaf is None:
+            self._leaf = Leaf()
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call hook(gradient) when this tensor's gradient is complete; what it returns, if not None, replaces it."""
+        return register_hook(self, hook)
+
+    def zero_grad(self) -> None:
+        """Set `.grad` to None."""
+        if self._leaf is not None:
+            self._leaf.grad = None
+
+    def draw(self, **options: Any) -> Any:
+        """A picture of the tape that made this tensor; see `tapegrad.draw`."""
+        from .drawing import draw
+
+        return draw(self, **options)
+
+    def _repr_svg_(self) -> str | None:
+        return None if self.is_leaf else self.draw()._repr_svg_()
+
+    # -- to NumPy and Python -------------------------------------------------------------------------------
+
+    def numpy(self) -> NDArray[Any]:
+        """The values as an ndarray, without the history; the same as `.data`."""
+        return self.data
+
+    def item(self, *args: Any) -> Any:
+        """One element as a Python number."""
+        return self._data.item(*args)
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """The raw bytes of the elements."""
+        return self._data.tobytes(order)  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self.requires_grad and state.recording:
+            raise TypeError(
+                f"a Tensor of shape {self.shape} that requires grad would silently lose its history as an ndarray. "
+                "Write t.detach().numpy() if that is meant; tg.stack([...]) builds one Tensor from several."
+            )
+        data = self.data
+        if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
+            if copy is False:
+                raise ValueError("a Tensor of another dtype cannot be had as an ndarray without a copy")
+            return np.array(data, dtype=dtype)
+        return data
+
+    __array_priority__ = 1000.0
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+    def _scalar(self, convert: Any) -> Any:
+        if self.requires_grad and state.recording:
+            warnings.warn(
+                f"{convert.__name__}() of a Tensor that requires grad loses its history; write .item() if that is meant.",
+                stacklevel=3,
+            )
+        return convert(self._data.item())
+
+    def __float__(self) -> float:
+        return self._scalar(float)  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self._scalar(int)  # type: ignore[no-any-return]
+
+    def __complex__(self) -> complex:
+        return self._scalar(complex)  # type: ignore[no-any-return]
+
+    def __index__(self) -> int:
+        return self._data.__index__()  # type: ignore[no-any-return]
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data.item(), spec) if self.ndim == 0 and spec else format(repr(self), spec)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self._data, separator=", ", prefix="tensor(")
+        notes = []
+        if self.dtype not in (np.float64, np.int64, np.bool_):
+            notes.append(f"dtype={self.dtype.name}")
+        if self.size == 0 and self.shape != (0,):
+            notes.append(f"shape={self.shape}")
+        if self.requires_grad and self.node is not None:
+            notes.append("requires_grad=True" if self.is_leaf else f"op={_op_name(self.node)}")
+        return f"tensor({', '.join([body, *notes])})"
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy: only leaves can be copied with their history; use .detach() or .copy()")
+        twin = type(self).__new__(type(self))
+        twin._set(self._data.copy(), Leaf(made=True), self.requires_grad, self.name)
+        if self._leaf is not None and self._leaf.grad is not None:
+            twin.grad = Tensor(self._leaf.grad)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise TypeError("pickle: the result of an op has a history that cannot be pickled; use .detach()")
+        return type(self), (self._data, self.requires_grad)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in REFUSED:
+            raise AttributeError(f"Tensor.{name} {REFUSED[name]}")
+        raise AttributeError(f"Tensor has no attribute {name!r}")
+
+    # -- items ---------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a Tensor of no axes")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, Recorded) else value)).any())
+
+    def __getitem__(self, index: Any) -> Tensor:
+        template, arrays = X.parse(index)
+        out: Tensor = X.getitem(self, *arrays, index=template)
+        if not arrays and out.node is None:
+            out._data.flags.writeable = False  # a view of this one's values: see __setitem__
+        return out
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._writable("assignment to items")
+        template, arrays = X.parse(index)
+        value = value if type(value) in (int, float, complex, bool) else operand(value, "assignment to items")
+        if isinstance(value, Recorded) and value.requires_grad and self.dtype.kind not in "fc":
+            raise TypeError(f"assignment to items: a tensor of dtype {self.dtype} cannot take values that require grad")
+        self._become(X.setitem(self, value, *arrays, index=template), "assignment to items")
+
+    def _writable(self, what: str) -> None:
+        """Refuse to write into what NumPy would have made a view: the original would not see it."""
+        if (self.node is not None and self.node.op is not None and self.node.op.view) or (
+            self._leaf is None and not self._data.flags.writeable
+        ) or (self.node is not None and self.node.op is X.getitem and not any_array(self.node)):
+            raise RuntimeError(
+                f"{what}: in NumPy this tensor of shape {self.shape} would be a view, and the write would go through to "
+                "another; here the other would not see it. Index once, x[0, 1] = 5 and not x[0][1] = 5, or write into "
+                "a .copy()."
+            )
+
+    def _become(self, result: Any, what: str) -> None:
+        """Take the value and the history of `result`: how all in-place operations work."""
+        if self.is_leaf and self.requires_grad:
+            if state.recording:
+                raise RuntimeError(
+                    f"{what}: this leaf requires grad and cannot be changed in place while recording. Write "
+                    "y = x + ... for a new tensor, or `with tg.no_grad():` around an update."
+                )
+            data = result._data if isinstance(result, Recorded) else np.asarray(result)
+            self._renew(data if data.flags.owndata and data.flags.writeable else data.copy())
+            return
+        name = self.name
+        made = isinstance(result, Recorded)
+        self._data = result._data if made else np.asarray(result)
+        self.node = result.node if made else None
+        if self._leaf is not None:
+            self._leaf.shared = False
+        if name is not None and self.node is not None:
+            self.name = name
+
+    def _inplace(self, result: Any, what: str) -> Self:
+        if result.shape != self.shape:
+            raise ValueError(f"{what}: the result has shape {result.shape} and does not fit in place of {self.shape}")
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise TypeError(f"{what}: the result has dtype {result.dtype}, which does not fit in place of {self.dtype}")
+            result = S.cast(result, dtype=self.dtype)
+        self._become(result, what)
+        return self
+
+    # fmt: off
+    # -- operators -----------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__  # by identity: tensors are keys of dicts and members of sets
+
+    def __add__(self, y: Any) -> Tensor: return E.add(self, y)  # type: ignore[no-any-return]
+    def __radd__(self, y: Any) -> Tensor: return E.add(y, self)  # type: ignore[no-any-return]
+    def __sub__(self, y: Any) -> Tensor: return E.subtract(self, y)  # type: ignore[no-any-return]
+    def __rsub__(self, y: Any) -> Tensor: return E.subtract(y, self)  # type: ignore[no-any-return]
+    def __mul__(self, y: Any) -> Tensor: return E.multiply(self, y)  # type: ignore[no-any-return]
+    def __rmul__(self, y: Any) -> Tensor: return E.multiply(y, self)  # type: ignore[no-any-return]
+    def __truediv__(self, y: Any) -> Tensor: return E.divide(self, y)  # type: ignore[no-any-return]
+    def __rtruediv__(self, y: Any) -> Tensor: return E.divide(y, self)  # type: ignore[no-any-return]
+    def __floordiv__(self, y: Any) -> Tensor: return E.floor_divide(self, y)  # type: ignore[no-any-return]
+    def __rfloordiv__(self, y: Any) -> Tensor: return E.floor_divide(y, self)  # type: ignore[no-any-return]
+    def __mod__(self, y: Any) -> Tensor: return E.remainder(self, y)  # type: ignore[no-any-return]
+    def __rmod__(self, y: Any) -> Tensor: return E.remainder(y, self)  # type: ignore[no-any-return]
+    def __divmod__(self, y: Any) -> Any: return E.divmod(self, y)
+    def __rdivmod__(self, y: Any) -> Any: return E.divmod(y, self)
+    def __pow__(self, y: Any, modulo: None = None) -> Tensor: return E.square(self) if type(y) is int and y == 2 else E.power(self, y)  # type: ignore[no-any-return]  # noqa: E501
+    def __rpow__(self, y: Any) -> Tensor: return E.power(y, self)  # type: ignore[no-any-return]
+    def __matmul__(self, y: Any) -> Tensor: return L.matmul(self, y)  # type: ignore[no-any-return]
+    def __rmatmul__(self, y: Any) -> Tensor: return L.matmul(y, self)  # type: ignore[no-any-return]
+    def __neg__(self) -> Tensor: return E.negative(self)  # type: ignore[no-any-return]
+    def __pos__(self) -> Tensor: return E.positive_(self)  # type: ignore[no-any-return]
+    def __abs__(self) -> Tensor: return E.absolute(self)  # type: ignore[no-any-return]
+    def __invert__(self) -> Tensor: return E.invert(self)  # type: ignore[no-any-return]
+    def __round__(self, decimals: int = 0) -> Tensor: return E.round(self, decimals)  # type: ignore[no-any-return]
+    def __and__(self, y: Any) -> Tensor: return E.bitwise_and(self, y)  # type: ignore[no-any-return]
+    def __rand__(self, y: Any) -> Tensor: return E.bitwise_and(y, self)  # type: ignore[no-any-return]
+    def __or__(self, y: Any) -> Tensor: return E.bitwise_or(self, y)  # type: ignore[no-any-return]
+    def __ror__(self, y: Any) -> Tensor: return E.bitwise_or(y, self)  # type: ignore[no-any-return]
+    def __xor__(self, y: Any) -> Tensor: return E.bitwise_xor(self, y)  # type: ignore[no-any-return]
+    def __rxor__(self, y: Any) -> Tensor: return E.bitwise_xor(y, self)  # type: ignore[no-any-return]
+    def __lshift__(self, y: Any) -> Tensor: return E.left_shift(self, y)  # type: ignore[no-any-return]
+    def __rlshift__(self, y: Any) -> Tensor: return E.left_shift(y, self)  # type: ignore[no-any-return]
+    def __rshift__(self, y: Any) -> Tensor: return E.right_shift(self, y)  # type: ignore[no-any-return]
+    def __rrshift__(self, y: Any) -> Tensor: return E.right_shift(y, self)  # type: ignore[no-any-return]
+    def __eq__(self, y: Any) -> Tensor: return E.equal(self, y)  # type: ignore
+    def __ne__(self, y: Any) -> Tensor: return E.not_equal(self, y)  # type: ignore
+    def __lt__(self, y: Any) -> Tensor: return E.less(self, y)  # type: ignore[no-any-return]
+    def __le__(self, y: Any) -> Tensor: return E.less_equal(self, y)  # type: ignore[no-any-return]
+    def __gt__(self, y: Any) -> Tensor: return E.greater(self, y)  # type: ignore[no-any-return]
+    def __ge__(self, y: Any) -> Tensor: return E.greater_equal(self, y)  # type: ignore[no-any-return]
+
+    def __iadd__(self, y: Any) -> Self: return self._inplace(E.add(self, y), "+=")
+    def __isub__(self, y: Any) -> Self: return self._inplace(E.subtract(self, y), "-=")
+    def __imul__(self, y: Any) -> Self: return self._inplace(E.multiply(self, y), "*=")
+    def __itruediv__(self, y: Any) -> Self: return self._inplace(E.divide(self, y), "/=")
+    def __ifloordiv__(self, y: Any) -> Self: return self._inplace(E.floor_divide(self, y), "//=")
+    def __imod__(self, y: Any) -> Self: return self._inplace(E.remainder(self, y), "%=")
+    def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")
+    def __imatmul__(self, y: Any) -> Self: return self._inplace(L.matmul(self, y), "@=")
+    def __iand__(self, y: Any) -> Self: return self._inplace(E.bitwise_and(self, y), "&=")
+    def __ior__(self, y: Any) -> Self: return self._inplace(E.bitwise_or(self, y), "|=")
+    def __ixor__(self, y: Any) -> Self: return self._inplace(E.bitwise_xor(self, y), "^=")
+    def __ilshift__(self, y: Any) -> Self: return self._inplace(E.left_shift(self, y), "<<=")
+    def __irshift__(self, y: Any) -> Self: return self._inplace(E.right_shift(self, y), ">>=")
+
+    # -- methods: the functions of the same name -----------------------------------------------------------
+
+    def sum(self, *args: Any, **kw: Any) -> Tensor: return R.sum(self, *args, **kw)  # type: ignore[no-any-return]
+    def prod(self, *args: Any, **kw: Any) -> Tensor: return R.prod(self, *args, **kw)  # type: ignore[no-any-return]
+    def mean(self, *args: Any, **kw: Any) -> Tensor: return R.mean(self, *args, **kw)  # type: ignore[no-any-return]
+    def var(self, *args: Any, **kw: Any) -> Tensor: return R.var(self, *args, **kw)  # type: ignore[no-any-return]
+    def std(self, *args: Any, **kw: Any) -> Tensor: return R.std(self, *args, **kw)  # type: ignore[no-any-return]
+    def max(self, *args: Any, **kw: Any) -> Tensor: return R.max(self, *args, **kw)  # type: ignore[no-any-return]
+    def min(self, *args: Any, **kw: Any) -> Tensor: return R.min(self, *args, **kw)  # type: ignore[no-any-return]
+    def ptp(self, *args: Any, **kw: Any) -> Tensor: return R.ptp(self, *args, **kw)  # type: ignore[no-any-return]
+    def cumsum(self, *args: Any, **kw: Any) -> Tensor: return R.cumsum(self, *args, **kw)  # type: ignore[no-any-return]
+    def cumprod(self, *args: Any, **kw: Any) -> Tensor: return R.cumprod(self, *args, **kw)  # type: ignore[no-any-return]
+    def all(self, *args: Any, **kw: Any) -> Tensor: return O.all(self, *args, **kw)  # type: ignore[no-any-return]
+    def any(self, *args: Any, **kw: Any) -> Tensor: return O.any(self, *args, **kw)  # type: ignore[no-any-return]
+    def argmax(self, *args: Any, **kw: Any) -> Tensor: return O.argmax(self, *args, **kw)  # type: ignore[no-any-return]
+    def argmin(self, *args: Any, **kw: Any) -> Tensor: return O.argmin(self, *args, **kw)  # type: ignore[no-any-return]
+    def argsort(self, *args: Any, **kw: Any) -> Tensor: return O.argsort(self, *args, **kw)  # type: ignore[no-any-return]
+    def argpartition(self, *args: Any, **kw: Any) -> Tensor: return O.argpartition(self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
+    def searchsorted(self, *args: Any, **kw: Any) -> Tensor: return O.searchsorted(self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
+    def nonzero(self) -> tuple[Tensor, ...]: return O.nonzero(self)  # type: ignore[no-any-return]
+    def dot(self, *args: Any, **kw: Any) -> Tensor: return L.dot(self, *args, **kw)  # type: ignore[no-any-return]
+    def trace(self, *args: Any, **kw: Any) -> Tensor: return L.trace(self, *args, **kw)  # type: ignore[no-any-return]
+    def clip(self, *args: Any, **kw: Any) -> Tensor: return E.clip(self, *args, **kw)  # type: ignore[no-any-return]
+    def round(self, decimals: int = 0) -> Tensor: return E.round(self, decimals)  # type: ignore[no-any-return]
+    def conj(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
+    def conjugate(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
+    def astype(self, dtype: Any, copy: bool = True) -> Tensor: return S.astype(self, dtype, copy=copy)  # type: ignore[no-any-return]  # noqa: E501
+    def copy(self, order: str = "C") -> Tensor: return S.copy(self, order)  # type: ignore[no-any-return]
+    def clone(self) -> Tensor: return S.copy(self)  # type: ignore[no-any-return]
+    def ravel(self, order: str = "C") -> Tensor: return S.ravel(self, order)  # type: ignore[no-any-return]
+    def flatten(self, order: str = "C") -> Tensor: return S.copy(S.ravel(self, order))  # type: ignore[no-any-return]
+    def squeeze(self, axis: Any = None) -> Tensor: return S.squeeze(self, axis)  # type: ignore[no-any-return]
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor: return S.swapaxes(self, axis1, axis2)  # type: ignore[no-any-return]
+    def diagonal(self, *args: Any, **kw: Any) -> Tensor: return X.diagonal(self, *args, **kw)  # type: ignore[no-any-return]
+    def take(self, *args: Any, **kw: Any) -> Tensor: return X.take(self, *args, **kw)  # type: ignore[no-any-return]
+    def repeat(self, *args: Any, **kw: Any) -> Tensor: return X.repeat(self, *args, **kw)  # type: ignore[no-any-return]
+    def compress(self, condition: Any, *args: Any, **kw: Any) -> Tensor: return X.compress(condition, self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
+    # fmt: on
+
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
+        """The elements in another shape, given as ints or as one tuple."""
+        return S.reshape(self, shape[0] if len(shape) == 1 else shape, order)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given as ints or as one tuple; none turns the order round."""
+        return S.transpose(self, (axes[0] if len(axes) == 1 else axes) if axes else None)  # type: ignore[no-any-return]
+
+    def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+        """Sort in place along an axis, as ndarray.sort does; tg.sort gives a sorted copy."""
+        self._become(O.sort(self, axis, kind, order, stable=stable), "sort")
+
+    def fill(self, value: Any) -> None:
+        """Give every element one value, in place."""
+        self[...] = value
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Put values at places of the flat array, in place."""
+        flat = S.copy(S.ravel(self))
+        places = np.asarray(indices._data if isinstance(indices, Recorded) else indices)
+        if mode != "raise":
+            places = places % self.size if mode == "wrap" else np.clip(places, 0, self.size - 1)
+        values = S.ravel(values)
+        flat[places.ravel()] = values if values.size == 1 else X.take(values, np.arange(places.size) % values.size)
+        self._become(S.reshape(flat, self.shape), "put")
+
+
+def any_array(node: Node) -> bool:
+    return builtins.len(node.inputs) > 1
+
+
+def _op_name(node: Node) -> str:
+    return node.inputs[0].op.name if node.op.name == "part" else node.op.name  # type: ignore[no-any-return]
+
+
+REFUSED_CLASSES = (np.matrix, np.ma.MaskedArray)
+
+
+def _plain_nested(data: Any) -> Any:
+    """Nested lists with the Tensors in them as plain arrays: tensor() copies, and says so where history is lost."""
+    if isinstance(data, (list, tuple)):
+        return [_plain_nested(d) for d in data]
+    if isinstance(data, Recorded) and data.requires_grad and state.recording:
+        raise TypeError("tensor: the list holds Tensors that require grad, whose history a copy loses; use tg.stack")
+    return data._data if isinstance(data, Recorded) else data
+
+
+set_tensor_type(Tensor)
+_probe = Tensor(0.0)
+ALONE = _sole(_probe)  # what the interpreter counts for a buffer that only its Tensor holds
