@@ -1,6 +1,6 @@
 """tapegrad: reverse-mode automatic differentiation on NumPy arrays, of which you can see everything."""
 
-from . import ops  # noqa: F401
+from . import func, ops  # noqa: F401
 from .backward import backward, grad
 from .creation import *  # noqa: F403
 from .modes import *  # noqa: F403

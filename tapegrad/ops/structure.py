@@ -519,3 +519,12 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     a = operand(a, "copy")
     return cast(a, dtype=a.dtype)
 
+
+
+@op("linear", view=True)
+def alias(x):
+    """x itself under another node: what a transform differentiates with respect to."""
+    return x.view()
+
+
+alias.vjp(x=lambda g: g).sample(real(3))
