@@ -154,9 +154,9 @@ def _named(node: Node, kept: Any, name: str) -> Any:
         return kept[node.plan.where[source]]
     if source[0] == "param":
         return node.params[name]
-    if source[0] == "in":
-        return _value(node, source[1], kept)
-    raise RuntimeError(f"jvp: {node.op.name} did not keep {name!r}, which its forward rule asks for")
+    if source[0] == "in" and type(node.inputs[source[1]]) is not Node:
+        return node.inputs[source[1]]
+    return None  # not kept, since no input that moves needs it
 
 
 def _transposed(node: Node, positions: list[int], moving: dict[Node, Any], kept: Any, record: bool) -> Any:

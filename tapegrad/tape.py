@@ -227,7 +227,7 @@ def constant_text(value: Any) -> str:
         return f"{value.item():.6g}" if value.ndim == 0 else f"<{short_dtype(value.dtype)}{list(value.shape)}>"
     if isinstance(value, np.generic):
         value = value.item()
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _line(node: Node, names: dict[Node, str]) -> str:

@@ -5,14 +5,13 @@ Block sizes are drawn too, so that every way of cutting the work is met.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tapegrad import kernels
+from tapegrad.kernels import conv, norm, pool, windows
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -30,7 +29,7 @@ class Geometry(NamedTuple):
 
     def size_out(self, ceil_mode: bool = False) -> Pair:
         tall, wide = (
-            kernels.out_size(*one, ceil_mode)
+            windows.out_size(*one, ceil_mode)
             for one in zip(self.size, self.kernel, self.stride, self.padding, self.dilation, strict=True)
         )
         return tall, wide
@@ -74,7 +73,6 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def draw_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    conv, pool = (importlib.import_module(f"tapegrad.kernels.{name}") for name in ("conv", "pool"))
     size = int(rng.choice([1, 500, 4000, 1 << 20]))
     monkeypatch.setattr(conv, "_BLOCK", size)
     monkeypatch.setattr(pool, "_BLOCK", size)
@@ -127,9 +125,9 @@ def check_conv(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Non
     y = draw(rng, (n, groups * per_f, *g.size_out()), dtype)
     rest = (g.stride, g.padding, g.dilation, groups)
 
-    out = kernels.conv(x, w, *rest)
-    back_x = kernels.conv_image(y, w, g.size, *rest)
-    back_w = kernels.conv_filter(y, x, g.kernel, *rest)
+    out = conv.conv(x, w, *rest)
+    back_x = conv.conv_image(y, w, g.size, *rest)
+    back_w = conv.conv_filter(y, x, g.kernel, *rest)
 
     for actual, expected in zip((out, back_x, back_w), naive_conv(x, w, g, groups, y), strict=True):
         assert_close(actual, expected, dtype)
@@ -186,16 +184,16 @@ def check_max_pool(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) ->
     taken = np.take_along_axis(x.reshape(*shape[:2], int(np.prod(g.size))), at, 2).reshape(index.shape)
 
     rest = (g.kernel, g.stride, g.padding, g.dilation)
-    out = kernels.max_pool(x, *rest, size_out)
+    out = pool.max_pool(x, *rest, size_out)
     assert out.dtype == x.dtype
     np.testing.assert_array_equal(out, np.where(index < 0, x.dtype.type(lowest), taken))
     out.flags.writeable = False
 
-    found = kernels.max_pool_index(x, out, *rest)
+    found = pool.max_pool_index(x, out, *rest)
     assert found.dtype == np.int64
     np.testing.assert_array_equal(found, index)
 
-    picked = kernels.max_pool_pick(t, x, out, *rest)
+    picked = pool.max_pool_pick(t, x, out, *rest)
     assert picked.dtype == g_dtype
     entries = np.take_along_axis(t.reshape(*shape[:2], int(np.prod(g.size))), at, 2).reshape(index.shape)
     np.testing.assert_array_equal(picked, np.where(index < 0, 0, entries))
@@ -203,7 +201,7 @@ def check_max_pool(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) ->
     sent = np.zeros(shape, g_dtype).reshape(-1)
     where = (np.arange(shape[0] * shape[1]) * int(np.prod(g.size))).reshape(*shape[:2], 1, 1) + index
     np.add.at(sent, where[index >= 0], cotangent[index >= 0])
-    spread = kernels.max_pool_spread(cotangent, x, out, *rest)
+    spread = pool.max_pool_spread(cotangent, x, out, *rest)
     assert spread.dtype == g_dtype
     for part in (np.real, np.imag):
         np.testing.assert_allclose(part(spread), part(sent.reshape(shape)), rtol=1e-5, atol=1e-5)
@@ -238,10 +236,10 @@ def check_avg_pool(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) ->
         back[pixel] += y[output] / counts[output]
 
     rest = (g.kernel, g.stride, g.padding)
-    divisor = kernels.avg_divisor(g.size, *rest, size_out, include)
+    divisor = pool.avg_divisor(g.size, *rest, size_out, include)
     np.testing.assert_array_equal(np.broadcast_to(divisor, size_out), counts)
-    assert_close(kernels.avg_pool(x, *rest, size_out, divisor), sums / counts, dtype)
-    assert_close(kernels.avg_pool_spread(y, g.size, *rest, divisor), back, dtype)
+    assert_close(pool.avg_pool(x, *rest, size_out, divisor), sums / counts, dtype)
+    assert_close(pool.avg_pool_spread(y, g.size, *rest, divisor), back, dtype)
 
 
 @pytest.mark.parametrize("seed", range(BATCHES))
@@ -262,17 +260,17 @@ def test_two_thousand_geometries(seed: int, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_out_size_floors_and_ceils_as_torch_does() -> None:
-    assert kernels.out_size(5, 2, 2, (0, 0), 1) == 2
-    assert kernels.out_size(5, 2, 2, (0, 0), 1, ceil_mode=True) == 3
+    assert windows.out_size(5, 2, 2, (0, 0), 1) == 2
+    assert windows.out_size(5, 2, 2, (0, 0), 1, ceil_mode=True) == 3
     # The third window would start in the padding after the image.
-    assert kernels.out_size(3, 2, 2, (1, 1), 1, ceil_mode=True) == 2
-    assert kernels.out_size(9, 3, 2, (0, 1), 2) == 3
+    assert windows.out_size(3, 2, 2, (1, 1), 1, ceil_mode=True) == 2
+    assert windows.out_size(9, 3, 2, (0, 1), 2) == 3
 
 
 def test_padding_counts_in_an_average_only_up_to_the_padded_edge() -> None:
     size, kernel, stride, padding = (4, 4), (3, 3), (2, 2), ((1, 1), (1, 1))
-    with_pad = kernels.avg_divisor(size, kernel, stride, padding, (3, 3), True)
-    without = kernels.avg_divisor(size, kernel, stride, padding, (3, 3), False)
+    with_pad = pool.avg_divisor(size, kernel, stride, padding, (3, 3), True)
+    without = pool.avg_divisor(size, kernel, stride, padding, (3, 3), False)
     np.testing.assert_array_equal(with_pad, np.multiply.outer([3, 3, 2], [3, 3, 2]))
     np.testing.assert_array_equal(without, np.multiply.outer([2, 3, 1], [2, 3, 1]))
 
@@ -288,9 +286,9 @@ def test_blocks_of_the_real_size(channels: tuple[int, int, int]) -> None:
         y = draw(rng, (n, f, *geometry.size_out()), np.float32)
         rest = (geometry.stride, geometry.padding, geometry.dilation, groups)
         out, back_x, back_w = (a.astype(complex) for a in sums_over_offsets(x, w, y, geometry, groups))
-        assert_close(kernels.conv(x, w, *rest), out, np.float32)
-        assert_close(kernels.conv_image(y, w, size, *rest), back_x, np.float32)
-        assert_close(kernels.conv_filter(y, x, (k, k), *rest), back_w, np.float32)
+        assert_close(conv.conv(x, w, *rest), out, np.float32)
+        assert_close(conv.conv_image(y, w, size, *rest), back_x, np.float32)
+        assert_close(conv.conv_filter(y, x, (k, k), *rest), back_w, np.float32)
 
 
 def sums_over_offsets(x: Array, w: Array, y: Array, geometry: Geometry, groups: int) -> list[Array]:
@@ -321,22 +319,22 @@ def test_rarer_precisions(dtype: Any) -> None:
     geometry = Geometry((5, 5), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
     rest = (geometry.stride, geometry.padding, geometry.dilation, 2)
     results = (
-        kernels.conv(x, w, *rest),
-        kernels.conv_image(y, w, (5, 5), *rest),
-        kernels.conv_filter(y, x, (3, 3), *rest),
+        conv.conv(x, w, *rest),
+        conv.conv_image(y, w, (5, 5), *rest),
+        conv.conv_filter(y, x, (3, 3), *rest),
     )
     for actual, expected in zip(results, naive_conv(x, w, geometry, 2, y), strict=True):
         assert actual.dtype == dtype
         np.testing.assert_array_equal(actual, expected.real)
-    assert kernels.avg_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)), (2, 2), 4).dtype == dtype
+    assert pool.avg_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)), (2, 2), 4).dtype == dtype
 
 
 def test_mixed_dtypes_promote() -> None:
     x, w = np.ones((1, 1, 3, 3), np.float32), np.ones((1, 1, 2, 2), np.complex64)
     plain = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
-    assert kernels.conv(x, w, *plain).dtype == np.complex64
-    assert kernels.conv(x, w.astype(np.complex128), *plain).dtype == np.complex128
-    assert kernels.conv(x, w.real.astype(np.float64), *plain).dtype == np.float64
+    assert conv.conv(x, w, *plain).dtype == np.complex64
+    assert conv.conv(x, w.astype(np.complex128), *plain).dtype == np.complex128
+    assert conv.conv(x, w.real.astype(np.float64), *plain).dtype == np.float64
 
 
 # Normalisation
@@ -352,7 +350,7 @@ def test_moments(axes: tuple[int, ...], mean: float, dtype: Any) -> None:
     for shape in [(5, 4, 3, 6), (1, 2, 1, 3), (70, 3, 33, 40)]:
         x = (draw(rng, shape, dtype) + mean).astype(dtype)
         exact = x.astype(np.longdouble)
-        got_mean, got_var = kernels.moments(x, axes)
+        got_mean, got_var = norm.moments(x, axes)
         assert got_mean.dtype == got_var.dtype == np.float64
         assert got_mean.shape == exact.mean(axes, keepdims=True).shape
         scale = 1e-6 if dtype == np.float32 else 1e-12 * (1 + mean)
@@ -370,27 +368,27 @@ def test_moments_when_the_first_images_mislead() -> None:
     x[:100, :, 0, 0] = 1
     for part in (x, x[99:]):
         exact = part.astype(np.float64)
-        mean, var = kernels.moments(part, (0, 2, 3))
+        mean, var = norm.moments(part, (0, 2, 3))
         np.testing.assert_allclose(mean, exact.mean((0, 2, 3), keepdims=True), rtol=1e-7)
         np.testing.assert_allclose(var, exact.var((0, 2, 3), keepdims=True), rtol=1e-6)
 
 
 def test_moments_of_constant_and_empty_input() -> None:
-    mean, var = kernels.moments(np.full((3, 2, 4, 4), 0.1, np.float32), (0, 2, 3))
+    mean, var = norm.moments(np.full((3, 2, 4, 4), 0.1, np.float32), (0, 2, 3))
     np.testing.assert_allclose(mean, np.float32(0.1), rtol=1e-7)
     np.testing.assert_array_equal(var, 0)
-    mean, var = kernels.moments(np.zeros((0, 2, 4, 4)), (0, 2, 3))
+    mean, var = norm.moments(np.zeros((0, 2, 4, 4)), (0, 2, 3))
     assert mean.shape == (1, 2, 1, 1)
     assert np.isnan(mean).all()
     assert np.isnan(var).all()
-    mean, var = kernels.moments(np.zeros((0, 2, 4, 4)), (1, 2, 3))
+    mean, var = norm.moments(np.zeros((0, 2, 4, 4)), (1, 2, 3))
     assert mean.shape == (0, 1, 1, 1)
 
 
 def whole(x: Array, weight: Any, bias: Any, axes: tuple[int, ...]) -> Array:
     """Normalisation written out, for complex steps."""
-    mean, var = kernels.moments(x, axes)
-    return kernels.normalize(x, mean, 1 / np.sqrt(var + 1e-3), weight, bias, x.dtype)
+    mean, var = norm.moments(x, axes)
+    return norm.normalize(x, mean, 1 / np.sqrt(var + 1e-3), weight, bias, x.dtype)
 
 
 @pytest.mark.parametrize("axes", NORM_AXES)
@@ -405,34 +403,34 @@ def test_normalize_and_its_gradient(axes: tuple[int, ...], parameters: str, mean
     x = (draw(rng, shape, float) + mean).astype(np.float32).astype(float)
     g, v = draw(rng, shape, float).astype(np.float32).astype(float), draw(rng, shape, float)
 
-    got_mean, got_var = kernels.moments(x, axes)
+    got_mean, got_var = norm.moments(x, axes)
     rstd = 1 / np.sqrt(got_var + 1e-3)
     expected = (x - got_mean) * rstd * (1 if weight is None else weight) + (0 if bias is None else bias)
-    in_double = kernels.normalize(x, got_mean, rstd, weight, bias, np.float64)
+    in_double = norm.normalize(x, got_mean, rstd, weight, bias, np.float64)
     np.testing.assert_allclose(in_double, expected, atol=1e-10)
-    in_single = kernels.normalize(x.astype(np.float32), got_mean, rstd, weight, bias, np.float32)
+    in_single = norm.normalize(x.astype(np.float32), got_mean, rstd, weight, bias, np.float32)
     assert in_single.dtype == np.float32
     np.testing.assert_allclose(in_single, expected, atol=1e-5, rtol=1e-5)
 
-    back = kernels.normalize_backward(g, x, got_mean, rstd, weight, axes)
+    back = norm.normalize_backward(g, x, got_mean, rstd, weight, axes)
     step = 1e-100
     slope = (g * whole(x + 1j * step * v, weight, bias, axes).imag).sum() / step
     np.testing.assert_allclose((back * v).sum(), slope, rtol=1e-7, atol=1e-9)
-    in_single = kernels.normalize_backward(
+    in_single = norm.normalize_backward(
         g.astype(np.float32), x.astype(np.float32), got_mean, rstd, weight, axes
     )
     assert in_single.dtype == np.float32
     np.testing.assert_allclose(in_single, back, atol=1e-5 * np.abs(back).max(), rtol=1e-4)
-    in_complex = kernels.normalize_backward(g, x.astype(complex), got_mean, rstd, weight, axes)
+    in_complex = norm.normalize_backward(g, x.astype(complex), got_mean, rstd, weight, axes)
     np.testing.assert_allclose(in_complex, back, atol=1e-8)
 
 
 def test_a_large_mean_is_normalized_away() -> None:
     rng = np.random.default_rng(10)
     x = (rng.standard_normal((64, 8, 16, 16)) + 1e4).astype(np.float32)
-    mean, var = kernels.moments(x, (0, 2, 3))
+    mean, var = norm.moments(x, (0, 2, 3))
     rstd = 1 / np.sqrt(var + 1e-5)
-    y = kernels.normalize(x, mean, rstd, None, None, np.float32)
+    y = norm.normalize(x, mean, rstd, None, None, np.float32)
     np.testing.assert_allclose(y, (x.astype(float) - mean) * rstd, atol=2e-6)
 
 
@@ -440,30 +438,29 @@ def test_running_statistics_normalize_too() -> None:
     """Evaluation uses statistics that are not those of x, also for a single image of one pixel."""
     x = np.arange(6.0, dtype=np.float32).reshape(1, 6, 1, 1)
     mean, rstd = np.arange(6.0).reshape(1, 6, 1, 1) / 2, np.full((1, 6, 1, 1), 2.0)
-    y = kernels.normalize(x, mean, rstd, None, np.ones((6, 1, 1)), np.float32)
+    y = norm.normalize(x, mean, rstd, None, np.ones((6, 1, 1)), np.float32)
     np.testing.assert_allclose(y.ravel(), np.arange(6.0) + 1)
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (1,)])
 def test_empty_batches_normalize(axes: tuple[int, ...]) -> None:
     x, stats = np.zeros((0, 2, 3, 3), np.float32), np.ones((1 if 0 in axes else 0, 1, 1, 1))
-    assert kernels.normalize(x, stats, stats, None, None, np.float32).shape == x.shape
-    assert kernels.normalize_backward(x, x, stats, stats, None, axes).shape == x.shape
+    assert norm.normalize(x, stats, stats, None, None, np.float32).shape == x.shape
+    assert norm.normalize_backward(x, x, stats, stats, None, axes).shape == x.shape
 
 
 def test_block_sizes_do_not_change_a_norm(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(11)
     x, g = draw(rng, (7, 3, 5, 4), float), draw(rng, (7, 3, 5, 4), float)
-    norm = importlib.import_module("tapegrad.kernels.norm")
     for axes in NORM_AXES:
         results = []
         for block, run in [(1 << 18, 1 << 12), (8, 1), (300, 7)]:
             monkeypatch.setattr(norm, "_BLOCK", block)
             monkeypatch.setattr(norm, "_RUN", run)
-            mean, var = kernels.moments(x, axes)
+            mean, var = norm.moments(x, axes)
             rstd = 1 / np.sqrt(var + 1)
-            out = kernels.normalize(x, mean, rstd, None, None, float)
-            results.append((mean, var, out, kernels.normalize_backward(g, x, mean, rstd, None, axes)))
+            out = norm.normalize(x, mean, rstd, None, None, float)
+            results.append((mean, var, out, norm.normalize_backward(g, x, mean, rstd, None, axes)))
         for other in results[1:]:
             for a, b in zip(results[0], other, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)

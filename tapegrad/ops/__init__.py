@@ -1,3 +1,3 @@
 """The ops, one file a family. Importing this registers them all."""
 
-from . import elementwise, index, linalg, reduce, sorting, structure  # noqa: F401
+from . import conv, elementwise, index, linalg, norm, pool, reduce, sorting, structure  # noqa: F401

@@ -130,6 +130,8 @@ def scan(a, b, *, axis, reverse=False):
 
 def _shifted(x: Any, axis: int, by: int, fill: float) -> Any:
     """x moved one place along an axis (by = 1: later, -1: earlier), `fill` coming in."""
+    if not x.shape[axis]:
+        return x
     ahead = (slice(None),) * axis
     edge = np.full(tuple(1 if i == axis else n for i, n in enumerate(x.shape)), fill, x.dtype)
     if by > 0:

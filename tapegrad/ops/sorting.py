@@ -9,11 +9,11 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, wrap
 from ..samples import distinct
-from .index import add_along
+from .index import add_along, take_along_op
 from .structure import reshape_op
 
 
-@op("linear", aux=("order",))
+@op(aux=("order",))
 def sort_op(x, *, axis):
     """x in ascending order along an axis; the gradient follows each element to where it came from."""
     order = np.argsort(x, axis=axis, kind="stable")
@@ -21,6 +21,7 @@ def sort_op(x, *, axis):
 
 
 sort_op.vjp(x=lambda g, order, axis, x_shape: add_along(g, order, axis=axis, shape=x_shape))
+sort_op.jvp(lambda tangents, order, axis: take_along_op(tangents[0], order, axis=axis))
 sort_op.sample(distinct(3, 4), axis=1).sample(distinct(5), axis=0).sample(distinct(2, 0), axis=1)
 
 
