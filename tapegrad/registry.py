@@ -394,7 +394,11 @@ class Op:
         if node is None:
             return outs[0] if len(self.outputs) == 1 else outs[: len(self.outputs)]
         if len(self.outputs) == 1:
-            return wrap(outs[0], node if type(node) is Node else None)
+            if type(node) is Node:
+                return wrap(outs[0], node)
+            if self.view and outs[0].base is not None:
+                outs[0].flags.writeable = False  # so that a write into what NumPy would have made a view is noticed
+            return wrap(outs[0])
         if type(node) is Node:
             return tuple([wrap(o, part_node(node, k, o)) for k, o in enumerate(outs[: len(self.outputs)])])
         return tuple([wrap(o) for o in outs[: len(self.outputs)]])
