@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 
 from .creation import _adopt
+from .generator import chosen, default_generator, manual_seed
 from .tensor import Tensor
 
 __all__ = ["default_generator", "manual_seed", "normal", "rand", "randint", "randn", "randperm", "uniform"]
-
-_lock = threading.Lock()
-
-
-class LockedGenerator:
-    """The process-wide np.random.Generator; a lock keeps threads from drawing at the same moment."""
-
-    def __init__(self) -> None:
-        self.generator = np.random.default_rng()
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.generator, name)
-
-        def draw(*args: Any, **kwargs: Any) -> Any:
-            with _lock:
-                return method(*args, **kwargs)
-
-        return draw
-
-
-_default = LockedGenerator()
-
-
-def manual_seed(seed: int) -> None:
-    """Seed the process-wide generator."""
-    with _lock:
-        _default.generator = np.random.default_rng(seed)
-
-
-def default_generator() -> Any:
-    """The process-wide generator, with the methods of np.random.Generator."""
-    return _default
-
-
-def _from(generator: Any) -> Any:
-    return _default if generator is None else generator
 
 
 def _shape(shape: tuple[Any, ...]) -> Any:
@@ -55,12 +19,12 @@ def _shape(shape: tuple[Any, ...]) -> Any:
 
 def rand(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False, generator: Any = None) -> Tensor:
     """Uniform in [0, 1)."""
-    return _adopt(_from(generator).random(_shape(shape)).astype(dtype, copy=False), requires_grad)
+    return _adopt(chosen(generator).random(_shape(shape)).astype(dtype, copy=False), requires_grad)
 
 
 def randn(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False, generator: Any = None) -> Tensor:
     """Normal with mean 0 and standard deviation 1."""
-    return _adopt(np.asarray(_from(generator).standard_normal(_shape(shape)), dtype), requires_grad)
+    return _adopt(np.asarray(chosen(generator).standard_normal(_shape(shape)), dtype), requires_grad)
 
 
 def uniform(
@@ -68,7 +32,7 @@ def uniform(
     generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Uniform in [low, high)."""
-    return _adopt(np.asarray(_from(generator).uniform(low, high, size), dtype), requires_grad)
+    return _adopt(np.asarray(chosen(generator).uniform(low, high, size), dtype), requires_grad)
 
 
 def normal(
@@ -76,14 +40,14 @@ def normal(
     generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """Normal with a mean and a standard deviation."""
-    return _adopt(np.asarray(_from(generator).normal(loc, scale, size), dtype), requires_grad)
+    return _adopt(np.asarray(chosen(generator).normal(loc, scale, size), dtype), requires_grad)
 
 
 def randint(low: int, high: int | None = None, size: Any = None, *, generator: Any = None) -> Tensor:
     """Integers from low up to high, high left out (or from 0 up to low)."""
-    return _adopt(np.asarray(_from(generator).integers(low, high, size)))
+    return _adopt(np.asarray(chosen(generator).integers(low, high, size)))
 
 
 def randperm(n: int, *, generator: Any = None) -> Tensor:
     """The integers below n in random order."""
-    return _adopt(_from(generator).permutation(n))
+    return _adopt(chosen(generator).permutation(n))

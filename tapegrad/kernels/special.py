@@ -173,7 +173,7 @@ def _gelu_slope_block(x: Array, out: Array) -> None:
 
 def _finite(x: Array) -> Array:
     """x with -inf as the lowest number, so that 0 times it is 0. Above, only the slope has such a product."""
-    return np.maximum(x, np.finfo(x.dtype).min)
+    return np.maximum(x, np.finfo(x.dtype).min)  # type: ignore[no-any-return]
 
 
 def normal_cdf(x: Array) -> Array:
@@ -293,7 +293,7 @@ def _mish_block(x: Array, out: Array) -> None:
 
 def _mish_slope_block(x: Array, out: Array) -> None:
     n = _mish_share(x)
-    x = np.clip(x, -1e4, 1e4)
+    x = np.clip(x, -1e4, 20)
     bent = x * _logistic(x)
     bent *= 4 * (n + 1) / np.square(n + 2)
     np.add(n / (n + 2), bent, out)

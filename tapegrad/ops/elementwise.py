@@ -178,8 +178,8 @@ def logistic_share(x, y):
 
 
 logistic_share.vjp(
-    x=lambda g, out: multiply(g, multiply(out, subtract(1.0, out))),
-    y=lambda g, out: negative(multiply(g, multiply(out, subtract(1.0, out)))),
+    x=lambda g, out: multiply(g, H(multiply(out, subtract(1.0, out)))),
+    y=lambda g, out: negative(multiply(g, H(multiply(out, subtract(1.0, out))))),
 )
 logistic_share.sample(real(3, 4), real(4)).sample(real(), real(3))
 logaddexp = ufunc(

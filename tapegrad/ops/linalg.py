@@ -235,7 +235,7 @@ def einsum(*operands: Any, out: Any = None, optimize: Any = True, dtype: Any = N
 
 def _from_lists(operands: Sequence[Any]) -> tuple[Any, ...]:
     """einsum(a, [0, 1], b, [1, 2], [0, 2]) -> ("ab,bc->ac", a, b)."""
-    letter = lambda i: "..." if i is Ellipsis else string.ascii_letters[int(i)]  # noqa: E731
+    letter = lambda i: "..." if i is Ellipsis else string.ascii_letters[int(i)]
     paired = len(operands) // 2 * 2
     terms = ["".join(map(letter, s)) for s in operands[1:paired:2]]
     text = ",".join(terms)

@@ -16,7 +16,7 @@ from ..samples import positive, real
 from .elementwise import add, divide, multiply, negative, sqrt, subtract
 from .geometry import same_dtype
 from .reduce import count_of, mean_op
-from .structure import broadcast_to_op, reshape_op, sum_to
+from .structure import reshape_op, sum_to
 
 
 def _laid(parameter: Any, shape: tuple[int, ...]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..registry import Recorded, numpy_name, op, operand
+from ..registry import Recorded, numpy_name, op, operand, wrap
 from ..samples import complexes, distinct, real
 from .elementwise import (
     H,
@@ -276,6 +276,17 @@ def _given(value: Any) -> bool:
     return value is not NOT_GIVEN and value is not None
 
 
+def _reduced(axis: Axes, ndim: int) -> tuple[int, ...]:
+    """The axes to reduce over; a number counts as having one, as NumPy's ufuncs have it."""
+    return () if not ndim and type(axis) is int and axis in (0, -1) else canonical_axes(axis, ndim, "axis")
+
+
+def _start(initial: Any, dtype: Any, name: str) -> Any:
+    """`initial` in the dtype of the reduction, which it does not widen."""
+    initial = operand(initial, name)
+    return initial if initial.dtype == dtype else cast(initial, dtype=dtype)
+
+
 @numpy_name(np.sum, (np.add, "reduce"))
 def sum(
     a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = NOT_GIVEN,
@@ -283,8 +294,8 @@ def sum(
 ) -> Any:  # fmt: skip
     """The sum over axes (None: all). dtype, initial and where as in numpy.sum."""
     a = _masked(_in_dtype(operand(a, "sum"), dtype), where, 0)
-    y = sum_op(a, axis=canonical_axes(axis, a.ndim, "axis"), keepdims=bool(keepdims))
-    return deliver(y + initial if _given(initial) else y, out, "sum")
+    y = sum_op(a, axis=_reduced(axis, a.ndim), keepdims=bool(keepdims))
+    return deliver(y + _start(initial, y.dtype, "sum") if _given(initial) else y, out, "sum")
 
 
 @numpy_name(np.prod, (np.multiply, "reduce"))
@@ -294,8 +305,8 @@ def prod(
 ) -> Any:  # fmt: skip
     """The product over axes (None: all). dtype, initial and where as in numpy.prod."""
     a = _masked(_in_dtype(operand(a, "prod"), dtype), where, 1)
-    y = prod_op(a, axis=canonical_axes(axis, a.ndim, "axis"), keepdims=bool(keepdims))
-    return deliver(y * initial if _given(initial) else y, out, "prod")
+    y = prod_op(a, axis=_reduced(axis, a.ndim), keepdims=bool(keepdims))
+    return deliver(y * _start(initial, y.dtype, "prod") if _given(initial) else y, out, "prod")
 
 
 def _extreme(name: str, primitive: Any, pair: Any, worst: float) -> Any:
@@ -308,7 +319,9 @@ def _extreme(name: str, primitive: Any, pair: Any, worst: float) -> Any:
             raise ValueError(f"{name}: with where=, give initial= too, the value where nothing counts")
         if masked:
             a = where_op(operand(where, name), a, cast(operand(initial, name), dtype=a.dtype))
-        axes = canonical_axes(axis, a.ndim, "axis")
+        axes = _reduced(axis, a.ndim)
+        if _given(initial):
+            initial = _start(initial, a.dtype, name)
         if count_of(a.shape, axes) == 0 and axes:
             if not _given(initial):
                 raise ValueError(f"{name}: the axes {axes} of shape {a.shape} are empty, and there is no initial=")
@@ -350,6 +363,8 @@ def _inexact(a: Any, dtype: Any) -> Any:
 @numpy_name(np.mean)
 def mean(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """The mean over axes (None: all), of the entries where `where` holds."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise TypeError(f"mean: dtype {np.dtype(dtype)} cannot hold a mean; give a floating-point one, and round it")
     a = _inexact(operand(a, "mean"), dtype)
     axes, keepdims = canonical_axes(axis, a.ndim, "axis"), bool(keepdims)
     if where is True or where is NOT_GIVEN:
@@ -366,6 +381,8 @@ def _spread_about_mean(
         if ddof:
             raise ValueError(f"{name}: give ddof or correction, they mean the same")
         ddof = correction
+    if dtype is not None and np.dtype(dtype).kind != "f":
+        raise TypeError(f"{name}: dtype {np.dtype(dtype)} cannot be used; give a real floating-point one")
     a = _inexact(operand(a, name), dtype)
     axes, keepdims = canonical_axes(axis, a.ndim, "axis"), bool(keepdims)
     if (where is True or where is NOT_GIVEN) and not _given(mean):
@@ -418,6 +435,8 @@ def average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = Fal
         weights = broadcast_to_op(weights, shape=a.shape)
         total = sum(weights, axis, keepdims=keepdims)
         y = sum(multiply(a, weights), axis, keepdims=keepdims) / total
+    if returned and isinstance(y, Recorded) and not isinstance(total, Recorded):
+        total = wrap(total)
     return (y, total) if returned else y
 
 
