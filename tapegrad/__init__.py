@@ -7,6 +7,7 @@ from numpy import e, inf, nan, newaxis, pi
 
 from . import func
 from .backward import backward, grad
+from .check import GradientError, check_op, gradcheck, gradgradcheck
 from .creation import (
     arange,
     array,
@@ -28,10 +29,44 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .drawing import draw
+from .handwritten import check_backward
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled
+from .ops.activation import (
+    celu,
+    elu,
+    erf,
+    erfc,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+)
 from .ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
-from .ops.elementwise import absolute as absolute
+from .ops.dense import bilinear, linear
+from .ops.distance import cosine_similarity, normalize, pairwise_distance
+from .ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .ops.elementwise import (
+    absolute,
     add,
     angle,
     arccos,
@@ -124,6 +159,7 @@ from .ops.elementwise import (
 )
 from .ops.elementwise import positive_ as positive
 from .ops.elementwise import real_part as real
+from .ops.embedding import embedding, one_hot
 from .ops.index import (
     compress,
     diag,
@@ -139,6 +175,24 @@ from .ops.index import (
     triu,
 )
 from .ops.linalg import cross, dot, einsum, inner, kron, matmul, outer, tensordot, trace, vdot, vecdot
+from .ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    multi_margin_loss,
+    nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+)
 from .ops.norm import batch_norm, group_norm, instance_norm, layer_norm
 from .ops.pool import (
     adaptive_avg_pool1d,
@@ -177,8 +231,8 @@ from .ops.sorting import (
     count_nonzero,
     digitize,
     flatnonzero,
-    iscomplex,
     isclose,
+    iscomplex,
     isin,
     isneginf,
     isposinf,
@@ -227,6 +281,7 @@ from .ops.structure import (
     vsplit,
     vstack,
 )
+from .random import default_generator, manual_seed, normal, rand, randint, randn, randperm, uniform
 from .registry import op
 from .tape import Tape
 from .tensor import Tensor

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from .tape import SPENT, Node, state
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
+
+
+_INDEX = attrgetter("index")
 
 
 def _order(roots: Sequence[Node]) -> list[Node]:
@@ -36,7 +40,7 @@ def _order(roots: Sequence[Node]) -> list[Node]:
             if source not in seen:
                 seen.add(source)
                 todo.append(source)
-    return sorted(seen, key=lambda node: -node.index)
+    return sorted(seen, key=_INDEX, reverse=True)
 
 
 def _between(order: list[Node], targets: set[Node]) -> set[Node]:
@@ -217,7 +221,7 @@ class Walk:
                 value = np.asarray(value)
             if value.shape != source.shape:
                 value = _fit(value, source, op, position)
-            if value.dtype != source.dtype:
+            if value.dtype is not source.dtype and value.dtype != source.dtype:
                 value = _as_dtype(value, source.dtype)
             if self.record:
                 if not isinstance(value, Recorded):

@@ -95,7 +95,7 @@ class _Function:
 
         def at(h: float) -> list[Array]:
             with np.errstate(all="ignore"):
-                outs, _ = self.call([np.asarray(x + h * v) for x, v in zip(values, direction, strict=True)])
+                outs, _ = self.call([_moved(x, h * v) for x, v in zip(values, direction, strict=True)])
             return [wide(outs[k]._data) for k in chosen]
 
         def difference(h: float) -> Array:
@@ -104,6 +104,13 @@ class _Function:
                 return np.asarray(dot(u, [a - b for a, b in zip(ahead, behind, strict=True)]))
 
         return difference
+
+
+def _moved(x: Array, by: Array) -> Array:
+    """x + by, laid out in memory as x is."""
+    moved = x.copy(order="K")
+    moved += by
+    return moved
 
 
 def _differentiated(a: Any) -> bool:

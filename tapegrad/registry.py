@@ -194,14 +194,25 @@ class Plan:
         self.keeps = tuple(op.source_name(s) for s in self.sources)
         self.where = {s: k for k, s in enumerate(self.sources)}
         self.keep = _keeper(self.sources, positions[0] if positions else 0)
-        self.pulls = [
-            (position, _bind(rule, [self._getter(s, position, op) for s in sources]))
-            for position, rule, sources in calls
-        ]
+        self.pulls = [(position, self._bind(rule, sources, position, op)) for position, rule, sources in calls]
         marked = {s[1] for s in self.sources if s[0] == "in"}
         if ("all",) in self.sources or ("others",) in self.sources:
             marked |= set(range(len(op.inputs), count))
         self.marked = tuple(sorted(marked))
+
+    def _bind(self, rule: Rule, sources: list[Source], position: int, op: Op) -> Callable[[Any, Node, Any], Any]:
+        """The rule as a function of (g, node, kept values); the common cases without a call for each argument."""
+        where = [self.where.get(s, -1) if s[0] in ("in", "out") else -1 for s in sources]
+        if not sources:
+            return lambda g, node, kept: rule(g)
+        if -1 not in where and len(where) == 1:
+            (i,) = where
+            return lambda g, node, kept: rule(g, kept[i])
+        if -1 not in where and len(where) == 2:
+            i, j = where
+            return lambda g, node, kept: rule(g, kept[i], kept[j])
+        getters = [self._getter(s, position, op) for s in sources]
+        return lambda g, node, kept: rule(g, *[get(node, kept) for get in getters])
 
     def _getter(self, source: Source, position: int, op: Op) -> Callable[[Node, Any], Any]:
         kind = source[0]
@@ -256,19 +267,6 @@ def _keeper(sources: list[Source], position: int) -> Callable[[tuple[Any, ...], 
         return rest[: position - fixed] + (None,) + rest[position - fixed + 1 :]
 
     return lambda values, outs, fixed: tuple([one(s, values, outs, fixed) for s in sources])
-
-
-def _bind(rule: Rule, getters: list[Callable[[Node, Any], Any]]) -> Callable[[Any, Node, Any], Any]:
-    """The rule as a function of (g, node, kept values), shared by all calls."""
-    if not getters:
-        return lambda g, node, kept: rule(g)
-    if len(getters) == 1:
-        (one,) = getters
-        return lambda g, node, kept: rule(g, one(node, kept))
-    if len(getters) == 2:
-        first, second = getters
-        return lambda g, node, kept: rule(g, first(node, kept), second(node, kept))
-    return lambda g, node, kept: rule(g, *[get(node, kept) for get in getters])
 
 
 class Op:
@@ -512,7 +510,7 @@ class Binary(Op):
 
     def __call__(self, x: Any, y: Any) -> Any:
         """Arrays in, array out; any Tensor in, Tensor out."""
-        if type(x) is ndarray and type(y) is ndarray:
+        if type(x) in PLAIN and type(y) in PLAIN:
             out = self.forward(x, y)
             return out if type(out) is ndarray else np.asarray(out)
         mask = 0

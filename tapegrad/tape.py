@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -123,11 +124,7 @@ def gather(roots: Sequence[Node]) -> list[Node]:
             if type(source) is Node and source not in seen:
                 seen.add(source)
                 todo.append(source)
-    return sorted(seen, key=_by_index)
-
-
-def _by_index(node: Node) -> int:
-    return node.index
+    return sorted(seen, key=attrgetter("index"))
 
 
 class Tape(Sequence[Node]):

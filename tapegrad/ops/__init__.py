@@ -1,3 +1,19 @@
 """The ops, one file a family. Importing this registers them all."""
 
-from . import conv, elementwise, index, linalg, norm, pool, reduce, sorting, structure  # noqa: F401
+from . import (  # noqa: F401
+    activation,
+    conv,
+    dense,
+    distance,
+    dropout,
+    elementwise,
+    embedding,
+    index,
+    linalg,
+    loss,
+    norm,
+    pool,
+    reduce,
+    sorting,
+    structure,
+)

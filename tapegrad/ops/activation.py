@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..kernels import special
-from ..registry import Recorded, op, operand
-from ..samples import distinct, real
+from ..registry import Op, Recorded, op, operand
+from ..samples import bools, distinct, real
 from .elementwise import (
     absolute,
     add,
@@ -57,6 +57,22 @@ def number(value: Any, name: str, parameter: str) -> float:
     if np.ndim(value._data if isinstance(value, Recorded) else value) != 0:
         raise TypeError(f"{name}: {parameter} must be one number, got shape {np.shape(value)}")
     return float(value._data if isinstance(value, Recorded) else value)
+
+
+def reals_only(*ops: Op) -> None:
+    """Make ops refuse complex arrays, on which their forward functions would run and their rules be wrong."""
+
+    def guarded(name: str, forward: Any) -> Any:
+        def run(*values: Any, **params: Any) -> Any:
+            for v in values:
+                if type(v) is np.ndarray and v.dtype.kind == "c":
+                    raise TypeError(f"{name}: an input is complex ({v.dtype} {v.shape}), and it is for reals")
+            return forward(*values, **params)
+
+        return run
+
+    for one in ops:
+        one.forward = guarded(one.name, one.forward)
 
 
 # -- the error function and the logistic function ------------------------------------------------------------
@@ -246,14 +262,26 @@ tanhshrink_op.vjp(x=lambda g, x: multiply(g, square(tanh(x)))).sample(real(3, 4)
 # -- with kinks ------------------------------------------------------------------------------------------------
 
 
-def _unless(condition: Any, g: Any) -> Any:
-    """g, but 0 where the condition holds; at a nan no condition does, and g passes as in torch."""
-    return where_op(condition, 0.0, g)
+@op("elementwise")
+def unless(x, condition):
+    """x, but 0 where the condition holds, also where x is infinite or nan."""
+    bits = BITS.get(x.dtype)
+    if bits is None or x.shape != condition.shape:
+        return np.where(condition, np.zeros((), x.dtype), x)
+    mask = np.asarray(np.subtract(condition, 1, dtype=bits))  # all bits set where the condition does not hold
+    np.bitwise_and(mask, x.view(bits), mask)
+    return mask.view(x.dtype)
+
+
+BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+unless.vjp(x=lambda g, condition: unless(g, condition))
+unless.sample(real(3, 4), bools(3, 4)).sample(real(), bools()).sample(real(2, 3), bools(3))
+unless.sample(real(0, 2), bools(0, 2))
 
 
 @op("elementwise")
 def relu_op(x):
-    """The larger of x and 0; 0 has gradient 0."""
+    """The larger of x and 0; 0 has gradient 0, and at a nan g passes as in torch."""
     return np.maximum(x, 0)
 
 
@@ -312,7 +340,7 @@ def threshold_op(x, *, threshold, value):
     return np.where(x <= threshold, value, x)
 
 
-relu_op.vjp(x=lambda g, out: _unless(less_equal(out, 0), g))
+relu_op.vjp(x=lambda g, out: unless(g, less_equal(out, 0)))
 leaky_relu_op.vjp(x=lambda g, out, negative_slope: where_op(greater(out, 0), g, multiply(g, negative_slope)))
 elu_op.vjp(
     x=lambda g, out, alpha, scale, input_scale: multiply(
@@ -324,10 +352,10 @@ prelu_op.vjp(
     weight=lambda g, x: multiply(g, clip_op(x, -INF, 0.0)),
 )
 hardtanh_op.vjp(
-    x=lambda g, out, min_val, max_val: _unless(logical_or(less_equal(out, min_val), greater_equal(out, max_val)), g)
+    x=lambda g, out, min_val, max_val: unless(g, logical_or(less_equal(out, min_val), greater_equal(out, max_val)))
 )
 hardsigmoid_op.vjp(
-    x=lambda g, x: _unless(logical_or(less_equal(x, -3), greater_equal(x, 3)), multiply(g, 1.0 / 6.0))
+    x=lambda g, x: unless(multiply(g, 1.0 / 6.0), logical_or(less_equal(x, -3), greater_equal(x, 3)))
 )
 def _hardswish_slope(x: Any) -> Any:
     middle = add(multiply(clip_op(x, -3.0, 3.0), 1.0 / 3.0), 0.5)
@@ -335,11 +363,11 @@ def _hardswish_slope(x: Any) -> Any:
 
 
 hardswish_op.vjp(x=lambda g, x: multiply(g, _hardswish_slope(x)))
-softshrink_op.vjp(x=lambda g, out: _unless(equal(out, 0), g))
+softshrink_op.vjp(x=lambda g, out: unless(g, equal(out, 0)))
 hardshrink_op.vjp(
-    x=lambda g, x, lambd: _unless(logical_and(greater_equal(x, -lambd), less_equal(x, lambd)), g)
+    x=lambda g, x, lambd: unless(g, logical_and(greater_equal(x, -lambd), less_equal(x, lambd)))
 )
-threshold_op.vjp(x=lambda g, x, threshold: _unless(less_equal(x, threshold), g))
+threshold_op.vjp(x=lambda g, x, threshold: unless(g, less_equal(x, threshold)))
 threshold_op.sample(distinct(3, 4), threshold=0.31, value=-2.0).sample(real(), threshold=5.0, value=1.0)
 for _bent in (relu_op, leaky_relu_op, elu_op):
     _bent.sample(real(3, 4, away=0.1)).sample(real(away=0.1)).sample(real(0, 2))
@@ -370,6 +398,12 @@ log_softmax_op.vjp(
 )
 log_softmax_op.sample(real(3, 4), axis=(1,)).sample(real(3, 4), axis=(0, 1)).sample(real(2, 0, 3), axis=(2,))
 log_softmax_op.sample(real(), axis=())
+
+reals_only(
+    erf_op, erfc_op, sigmoid_op, logsigmoid_op, softplus_op, gelu_op, gelu_slope, gelu_tanh_op, gelu_tanh_slope,
+    silu_op, silu_slope, mish_op, mish_slope, softsign_op, tanhshrink_op, relu_op, leaky_relu_op, elu_op, prelu_op,
+    hardtanh_op, hardsigmoid_op, hardswish_op, softshrink_op, hardshrink_op, threshold_op, log_softmax_op,
+)  # fmt: skip
 
 # -- public functions ------------------------------------------------------------------------------------------
 

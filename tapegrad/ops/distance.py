@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import op
 from ..samples import real
-from .activation import floats, number, one_axis
+from .activation import floats, number, one_axis, reals_only
 from .elementwise import absolute, add, clip_op, div_no_nan, divide, mul_no_nan, multiply, power, sign_op, subtract
 from .reduce import aligned, max_op, sum_op
 
@@ -33,6 +33,7 @@ def _length_rule(g: Any, x: Any, out: Any, axis: tuple[int, ...], p: float) -> A
 
 length_op.vjp(x=_length_rule).sample(real(3, 4, away=0.1), axis=(1,)).sample(real(2, 3, away=0.1), axis=(0, 1), p=3.0)
 length_op.sample(real(2, 0), axis=(1,)).sample(real(3, 4, away=0.2), axis=(0,), p=1.0)
+reals_only(length_op)
 
 
 def _length(x: Any, p: Any, axis: int, name: str) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, ufunc
+from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, ufunc, wrap
 from ..samples import between, bools, complexes, distinct, ints, positive, real
-from .structure import cast
+from .structure import cast, deliver
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 DEGREE = math.pi / 180.0
@@ -256,14 +256,17 @@ def sinc_op(x, *, order=0):
     # (t f)' = cos t is stable and the quadrature is not
     if order == 0:
         return np.sinc(x)
+    def turned(a, quarters):  # sin(a + quarters * pi / 2), exactly 0 where it is
+        return (-1 if quarters & 2 else 1) * (np.cos if quarters & 1 else np.sin)(a)
+
     t = np.pi * np.asarray(x)
     s, weight = np.polynomial.legendre.leggauss(40)
     s, weight = (s + 1) / 2, weight / 2
-    near = (weight * s**order * np.cos(t[..., None] * s + order * np.pi / 2)).sum(-1)
+    near = (weight * s**order * turned(t[..., None] * s, 1 + order)).sum(-1)
     far_t = np.where(abs(t) > 20, t, 1)
     far = np.sin(far_t) / far_t
     for n in range(1, order + 1):
-        far = (np.sin(far_t + n * np.pi / 2) - n * far) / far_t
+        far = (turned(far_t, n) - n * far) / far_t
     return (np.pi**order * np.where(abs(t) > 20, far, near)).astype(np.result_type(x, np.float16), copy=False)
 
 
@@ -335,7 +338,8 @@ where_op.sample(bools(3, 4), real(3, 4), real(4)).sample(bools(3, 1), real(), re
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """x where the condition holds, else y, all broadcast. With the condition alone: the indices where it holds."""
     if x is None and y is None:
-        return np.nonzero(_raw(condition))
+        found = np.nonzero(_raw(condition))
+        return tuple([wrap(i) for i in found]) if isinstance(condition, Recorded) else found
     if x is None or y is None:
         raise ValueError("where: give both x and y, or neither")
     return where_op(operand(condition, "where"), _plain(x), _plain(y))
@@ -356,14 +360,17 @@ clip_op.sample(distinct(3, 4), -0.83, 0.77).sample(distinct(3, 4), between(-1.0,
 
 
 @numpy_name(np.clip)
-def clip(x: Any, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
+def clip(
+    x: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None
+) -> Any:
     """x held between min and max (None: no bound). The gradient passes at a bound, as in torch.clamp."""
     x = operand(x, "clip")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if x.dtype.kind not in "f" and not isinstance(low, Recorded) and not isinstance(high, Recorded):
-        data = np.clip(_raw(x), low, high)
-        return type(x)(data) if isinstance(x, Recorded) else data
-    return clip_op(x, -math.inf if low is None else _plain(low), math.inf if high is None else _plain(high))
+        data = np.asarray(np.clip(_raw(x), low, high))
+        return deliver(wrap(data) if isinstance(x, Recorded) else data, out, "clip")
+    y = clip_op(x, -math.inf if low is None else _plain(low), math.inf if high is None else _plain(high))
+    return deliver(y, out, "clip")
 
 
 @op("elementwise")
@@ -391,15 +398,15 @@ round_op.vjp(x=None).sample(distinct(3, 4)).sample(distinct(3), decimals=1)
 
 
 @numpy_name(np.round, np.around)
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: Any, decimals: int = 0, out: Any = None) -> Any:
     """x to that many decimals, halves to even; the gradient is zero."""
-    return round_op(operand(x, "round"), decimals=int(decimals))
+    return deliver(round_op(operand(x, "round"), decimals=int(decimals)), out, "round")
 
 
 @numpy_name(np.fix)
-def fix(x: Any) -> Any:
+def fix(x: Any, out: Any = None) -> Any:
     """The next integer towards zero; the gradient is zero."""
-    return trunc(operand(x, "fix"))
+    return deliver(trunc(operand(x, "fix")), out, "fix")
 
 
 @numpy_name(np.float_power)
@@ -428,8 +435,8 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 def frexp(x: Any) -> tuple[Any, Any]:
     """Mantissa and integer exponent: x = mantissa * 2 ** exponent; the gradient goes to the mantissa."""
     x = operand(x, "frexp")
-    exponent = np.frexp(_raw(x))[1]
-    return ldexp(x, -exponent), exponent
+    exponent = np.asarray(np.frexp(_raw(x))[1])
+    return ldexp(x, -exponent), wrap(exponent) if isinstance(x, Recorded) else exponent
 
 
 # -- complex numbers -----------------------------------------------------------------------------------------
@@ -465,14 +472,14 @@ BY_NUMPY[np.real] = real_part
 def imag(x: Any) -> Any:
     """The imaginary part; of a real x zeros, with gradient zero."""
     x = operand(x, "imag")
-    return imag_op(x) if x.dtype.kind == "c" else multiply(x, 0.0)
+    return imag_op(x) if x.dtype.kind == "c" else where_op(False, x, np.zeros((), x.dtype))
 
 
 @numpy_name(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
     """The angle of z in radians, or degrees; 0 has gradient 0."""
     z = operand(z, "angle")
-    out = arctan2(imag(z), real_part(z))
+    out = arctan2(imag_op(z) if z.dtype.kind == "c" else 0.0, real_part(z))
     return multiply(out, 1.0 / DEGREE) if deg else out
 
 

@@ -326,7 +326,8 @@ def _extreme(name: str, primitive: Any, pair: Any, worst: float) -> Any:
             if not _given(initial):
                 raise ValueError(f"{name}: the axes {axes} of shape {a.shape} are empty, and there is no initial=")
             shape = kept_shape(a.shape, axes) if keepdims else tuple(n for i, n in enumerate(a.shape) if i not in axes)
-            return deliver(broadcast_to_op(operand(initial, name), shape=shape), out, name)
+            y = broadcast_to_op(initial, shape=shape)
+            return deliver(wrap(y) if isinstance(a, Recorded) and not isinstance(y, Recorded) else y, out, name)
         y = primitive(a, axis=axes, keepdims=bool(keepdims))
         return deliver(pair(y, initial) if _given(initial) else y, out, name)
 
@@ -442,7 +443,7 @@ def average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = Fal
 
 def _flat(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     a = operand(a, name)
-    if axis is None:
+    if axis is None or (not a.ndim and axis in (0, -1)):
         return reshape_op(a, shape=(a.size,)), 0
     return a, normalize_axis_index(axis, a.ndim)
 

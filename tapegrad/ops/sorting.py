@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, wrap
 from ..samples import distinct
 from .index import add_along, take_along_op
-from .structure import reshape_op
+from .structure import deliver, reshape_op
 
 
 @op(aux=("order",))
@@ -50,8 +50,11 @@ def _searching(f: Any, doc: str) -> Any:
             return type(x)(strip(i) for i in x) if type(x) in (list, tuple) else x
 
         args = tuple(strip(a) for a in args)
+        out = kwargs.pop("out", None)
         kwargs = {k: strip(v) for k, v in kwargs.items()}
         result = f(*args, **kwargs)
+        if out is not None:
+            return deliver(wrap(np.asarray(result)) if tensors else np.asarray(result), out, f.__name__)
         if not tensors:
             return result
         if type(result) is tuple:
