@@ -250,7 +250,7 @@ class Walk:
                     )
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        z = np.zeros(shape, dtype)
+        z = np.broadcast_to(np.zeros((), dtype), shape)  # no memory: an absent cotangent
         return wrap(z) if self.record else z
 
     def hooked(self, node: Node, g: Any) -> Any:
@@ -330,7 +330,11 @@ def _seeds(tensors: tuple[Any, ...], grads: Any, record: bool, name: str) -> lis
 
 
 def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """Add the gradient of the tensors to the `.grad` of every leaf they depend on, or of `inputs` only.
 
@@ -412,7 +416,7 @@ def grad(
     targets = {t.node for t in wanted}
     found = walk(roots, seeds, targets, retain, create_graph)
     reached = None
-    results = []
+    results: list[Any] = []
     for k, t in enumerate(wanted):
         g = found.get(t.node)
         if g is None:

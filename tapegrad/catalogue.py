@@ -78,7 +78,7 @@ def markdown() -> str:
         "Every registered op, with the rule that pulls a gradient `g` of its output back to each input. This page is",
         "generated from the registry (`tapegrad ops --markdown`), and a test holds it to what is registered.",
         "",
-        "`H(x)` is the complex conjugate of x (x itself where it is real). A rule names what it needs, and a node keeps",
+        "`H(x)` is the complex conjugate of x (or x, where it is real). A rule names what it needs, and a node keeps",
         "just that. *Kind* says from what forward mode follows: see [design](design.md).",
     ]
     families: dict[str, list[Op]] = {}

@@ -112,7 +112,9 @@ def run_draw(args: argparse.Namespace) -> int:
         raise ExpressionError(args.expression, 0, f"this gives {len(out)} results; draw one of them, as in (...)[0]")
     if not isinstance(out, tg.Tensor) or not out.requires_grad:
         shown = out.tolist() if hasattr(out, "tolist") else out
-        raise ExpressionError(args.expression, 0, f"this is {shown}, and does not depend on a variable: nothing to draw")
+        raise ExpressionError(
+            args.expression, 0, f"this is {shown}, and does not depend on a variable: nothing to draw"
+        )
     if np.iscomplexobj(out.data):
         raise ExpressionError(args.expression, 0, "the result is complex; take its real or imag part")
     loss = out if out.size == 1 else out.sum()
@@ -129,7 +131,7 @@ def run_draw(args: argparse.Namespace) -> int:
 
 
 def _shown(a: Any) -> str:
-    return f"{a.item():.6g}" if a.size == 1 else np.array2string(a, precision=6, separator=", ")
+    return f"{a.item():.6g}" if a.size == 1 else " ".join(np.array2string(a, precision=6, separator=", ").split())
 
 
 def _write(draw: Any, path: str) -> None:

@@ -39,7 +39,7 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
     if isinstance(a, Recorded):
         if dtype is not None and a.dtype != np.dtype(dtype):
             return cast(a, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
-        return a.copy() if copy else a  # type: ignore[attr-defined, return-value, no-any-return]
+        return a.copy() if copy else a  # type: ignore[attr-defined, return-value]
     if type(a) in REFUSED_CLASSES:
         raise TypeError(f"asarray: a {type(a).__name__} cannot be a Tensor; pass a plain ndarray")
     out = np.array(a, dtype=dtype) if copy else np.asarray(a, dtype=dtype)

@@ -26,7 +26,7 @@ class DemoError(Exception):
 
 
 def digits(seed: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """Images (N, 1, 8, 8) in float32 and labels: a training set, and a fifth of all as a test set, each digit shared out."""
+    """Images (N, 1, 8, 8) in float32 and labels: a training set, and a fifth of each digit as a test set."""
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
@@ -129,7 +129,7 @@ def check(net: nn.Module, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> N
 
 
 def run(epochs: int | None, seed: int, output: str) -> None:
-    """Train, test, check, print and draw. Raises DemoError if scikit-learn is missing or the drawing cannot be written."""
+    """Train, test, check, print and draw. Raises DemoError without scikit-learn, or if the drawing fails."""
     started = time.perf_counter()
     x, y, x_test, y_test = digits(seed)
     net = network(seed)

@@ -64,7 +64,9 @@ def value_of(name: str, text: str) -> tg.Tensor:
         array = array.astype(np.result_type(array.dtype, np.float64))
     except (ValueError, SyntaxError, TypeError) as error:
         raise ExpressionError(
-            f"{name}={text}", len(name) + 1, f"{text!r} is not a number or a list of numbers, as in {name}=2 or {name}=[1,2]"
+            f"{name}={text}",
+            len(name) + 1,
+            f"{text!r} is not a number or a list of numbers, as in {name}=2 or {name}=[1,2]",
         ) from error
     return tg.tensor(array, requires_grad=True, name=name)
 
@@ -190,7 +192,15 @@ class _Reader:
             return f(*args, **keywords)
         except ExpressionError:
             raise
-        except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise self.fail(node, f"{type(error).__name__}: {error}") from error
 
 

@@ -83,9 +83,7 @@ def _step(node: Node, positions: list[int], moving: dict[Node, Any], record: boo
     if op.kind == "multilinear":
         total = None
         for i in positions:
-            args = [
-                moving[node.inputs[i]] if j == i else _value(node, j, kept) for j in range(len(node.inputs))
-            ]
+            args = [moving[node.inputs[i]] if j == i else _value(node, j, kept) for j in range(len(node.inputs))]
             one = op(*args, **node.params)
             total = one if total is None else add(total, one)
         return _shaped(total, node)

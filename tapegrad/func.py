@@ -24,7 +24,9 @@ __all__ = ["grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "linearize", "va
 class Level:
     """One call of a function under a transform: its variables, what came out, and whether to record on."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...], name: str, kwargs: Any) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...], name: str, kwargs: Any
+    ) -> None:
         self.name = name
         self.enclosing = state.variables
         self.outer_recording = state.recording
@@ -46,7 +48,7 @@ class Level:
             rest = iter(self.variables)
             for i, (leaves, structure) in zip(argnums, flat, strict=True):
                 lifted[i] = unflatten(structure, [next(rest) for _ in leaves])
-            state.variables = (*self.enclosing, *[v.node for v in self.variables])
+            state.variables = (*self.enclosing, *[node_of(v) for v in self.variables])
             self.out = f(*lifted, **kwargs)
         finally:
             state.recording = self.outer_recording
@@ -72,7 +74,7 @@ class Level:
         if self.linked:
             return True
         mine = {v.node for v in self.variables}
-        reached = set(_order([t.node for t in outputs if isinstance(t, Recorded) and t.requires_grad])) - mine
+        reached = set(_order([node_of(t) for t in outputs if isinstance(t, Recorded) and t.requires_grad])) - mine
         if any(n in reached for n in self.enclosing):
             self.tensors = True
             return True
@@ -333,5 +335,3 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     primals, tangents = _as_tuple(primals), _as_tuple(tangents)
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(grad(f, argnums), primals, tangents)[1]
-
-

@@ -16,16 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from .check import raw
 from .differences import Array, largest, random_like, slope
 from .registry import Recorded
 
 __all__ = ["BackwardReport", "GradientReport", "check_backward"]
 
 SCANNED = 200  # how many elements of a large input are looked at
-
-
-def raw(a: Any) -> Any:
-    return a._data if isinstance(a, Recorded) else np.asarray(a)
 
 
 @dataclass
@@ -311,7 +308,8 @@ class _Pair:
             slopes[n], low[n], high[n] = (ahead + behind) / 2, min(ahead, behind), max(ahead, behind)
         scale = largest([slopes])
         kinks = np.zeros(places.size, bool)
-        for n in np.flatnonzero(high - low > 1e-2 * np.maximum(abs(high), abs(low)) + 1e-9 * scale):
+        bent = high - low > 1e-2 * np.maximum(abs(high), abs(low)) + 1e-9 * scale
+        for n in np.flatnonzero(bent).tolist():
             near = self.sides(i, self.unit(i, int(places[n])), h / 100)  # a curve straightens out, a kink does not
             kinks[n] = abs(near[0] - near[1]) > 0.5 * (high[n] - low[n])
             if kinks[n]:  # every output may go its own way
@@ -407,13 +405,19 @@ class _Pair:
         causes = []
         if not np.isfinite(g).all():
             causes.append("the gradient has nan or infinite entries: a division by 0, or a log or root at 0")
-        known = (
-            lambda: self._order_cause(k, g, truth), lambda: self._dout_cause(k, g, right, other, both),
-            lambda: self._factor_cause(g, right), lambda: self._transpose_cause(g, right),
-            lambda: self._wrong_axis_cause(g, right), lambda: self._tie_cause(g, right),
-            lambda: self._mask_cause(g, right), lambda: self._border_cause(g, right), lambda: self._loop_cause(g),
-            lambda: self._overlap_cause(i, g, right), lambda: self._mean_cause(x, g, right),
-        )  # fmt: skip
+        known: list[Callable[[], str | None]] = [
+            lambda: self._order_cause(k, g, truth),
+            lambda: self._dout_cause(k, g, right, other, both),
+            lambda: self._factor_cause(g, right),
+            lambda: self._transpose_cause(g, right),
+            lambda: self._wrong_axis_cause(g, right),
+            lambda: self._tie_cause(g, right),
+            lambda: self._mask_cause(g, right),
+            lambda: self._border_cause(g, right),
+            lambda: self._loop_cause(g),
+            lambda: self._overlap_cause(i, g, right),
+            lambda: self._mean_cause(x, g, right),
+        ]
         first = next(filter(None, (cause() for cause in known)), None)
         causes += [first] if first else []
         if self.problems:
@@ -426,6 +430,11 @@ class _Pair:
         if g.size == 0 and x.size:
             causes.append("it is empty: a slice like [pad:-pad] takes nothing when pad is 0; use [pad:pad + H]")
             return causes
+        if g.size == x.size:
+            if g.T.shape == x.shape and right.fits(g.T, self.tolerance):
+                return [*causes, "transposed: its .T is right"]
+            if right.fits(g.reshape(x.shape), self.tolerance):
+                return [*causes, f"the values are right; reshape it to {x.shape}"]
         for axes in itertools.chain.from_iterable(
             itertools.combinations(range(g.ndim), n) for n in range(1, g.ndim + 1) if g.ndim <= 6
         ):
@@ -435,15 +444,10 @@ class _Pair:
                     which = f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
                     causes.append(f"not summed over {which}, along which {self.names[k]} was broadcast")
                     return causes
-        if g.T.shape == x.shape and right.fits(g.T, self.tolerance):
-            causes.append("transposed: its .T is right")
-        elif g.size == x.size and right.fits(g.reshape(x.shape), self.tolerance):
-            causes.append(f"the values are right; reshape it to {x.shape}")
-        else:
-            for n, name in enumerate(self.names):
-                y = self.args[self.where[n]]
-                if n != k and g.shape == y.shape and truth[n].fits(g, self.tolerance):
-                    causes.append(f"it is the gradient of {name}: the gradients come in the wrong order")
+        for n, name in enumerate(self.names):
+            y = self.args[self.where[n]]
+            if n != k and g.shape == y.shape and truth[n].fits(g, self.tolerance):
+                causes.append(f"it is the gradient of {name}: the gradients come in the wrong order")
         return causes
 
     def _order_cause(self, k: int, g: Array, truth: list[_Truth]) -> str | None:

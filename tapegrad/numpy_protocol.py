@@ -52,7 +52,9 @@ def _call(name: str, ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: 
     for harmless in ("order", "subok"):
         kwargs.pop(harmless, None)
     if kwargs and ufunc.signature is None:
-        raise TypeError(f"{name} on a Tensor: the keyword {', '.join(kwargs)} is not supported; out, where and dtype are")
+        raise TypeError(
+            f"{name} on a Tensor: the keyword {', '.join(kwargs)} is not supported; out, where and dtype are"
+        )
     if out is not None:
         out = out if len(out) > 1 else out[0]
         if isinstance(out, tuple):

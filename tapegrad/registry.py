@@ -45,7 +45,7 @@ class Leaf:
 class Recorded:
     """A value and the node that made it (None: nothing was recorded). Tensor, further right, is its only face."""
 
-    __slots__ = ("_data", "node", "_leaf", "__weakref__")
+    __slots__ = ("__weakref__", "_data", "_leaf", "node")
     _data: Any
     node: Node | None
     _leaf: Leaf | None
@@ -159,7 +159,7 @@ class Placed(NamedTuple):
     """
 
     value: Any
-    index: tuple[Any, ...]
+    index: tuple[Any, ...]  # type: ignore[assignment]  # a tuple's own index() is of no use here
     arrays: tuple[Any, ...] = ()
 
 
@@ -173,7 +173,7 @@ KEPT = ("in", "out", "all", "others")
 class Plan:
     """For one set of inputs that require grad: what a node keeps, and how its rules are called."""
 
-    __slots__ = ("keeps", "sources", "keep", "pulls", "positions", "marked", "where")
+    __slots__ = ("keep", "keeps", "marked", "positions", "pulls", "sources", "where")
 
     def __init__(self, op: Op, positions: tuple[int, ...], count: int) -> None:
         self.positions = positions
@@ -453,9 +453,7 @@ class Op:
         self, plan: Plan, args: tuple[Any, ...], values: tuple[Any, ...], outs: tuple[Any, ...],
         params: dict[str, Any], mask: int,
     ) -> Node:  # fmt: skip
-        inputs = tuple(
-            [node_of(a) if isinstance(a, Recorded) else v for a, v in zip(args, values, strict=True)]
-        )
+        inputs = tuple([node_of(a) if isinstance(a, Recorded) else v for a, v in zip(args, values, strict=True)])
         out = outs[0]
         kept = plan.keep(values, outs, len(self.inputs))
         if len(self.outputs) == 1:
@@ -465,7 +463,7 @@ class Op:
             shapes, dtypes = tuple([o.shape for o in outs]), tuple([o.dtype for o in outs])
             node = Node(self, inputs, params, kept, shapes, dtypes, plan, mask != 0, None)
         for i in plan.marked:
-            if (inputs[i].shared if type(inputs[i]) is Node else type(inputs[i]) is ndarray):
+            if inputs[i].shared if type(inputs[i]) is Node else type(inputs[i]) is ndarray:
                 mark(node, values)
                 break
         return node
@@ -486,7 +484,13 @@ class Unary(Op):
         if type(out) is not ndarray:
             out = np.asarray(out)
         node = x.node
-        if node is None or not node.requires_grad or not state.recording or not self.rules or out.dtype.kind not in "fc":
+        if (
+            node is None
+            or not node.requires_grad
+            or not state.recording
+            or not self.rules
+            or out.dtype.kind not in "fc"
+        ):
             return self._slow(x, out)
         plan = self.plan(1, 1)
         made = Node(
@@ -548,7 +552,7 @@ class Binary(Op):
         )  # fmt: skip
         for i in plan.marked:
             source = a if i == 0 else b
-            if (source.shared if type(source) is Node else type(source) is ndarray):
+            if source.shared if type(source) is Node else type(source) is ndarray:
                 mark(made, (left, right))
                 break
         return wrap(out, made)
@@ -557,8 +561,14 @@ class Binary(Op):
 # -- several outputs: one node for the op, and a part of it for each output ----------------------------------
 
 
-PART = Op(lambda x, *, output: x[output], None, ["x"], name="part", params={"output": REQUIRED},
-          doc="One output of an op that has several. The engine hands its gradient to that op's joint rule.")  # fmt: skip
+PART = Op(
+    lambda x, *, output: x[output],
+    None,
+    ["x"],
+    name="part",
+    params={"output": REQUIRED},
+    doc="One output of an op that has several. The engine hands its gradient to that op's joint rule.",
+)
 del OPS["part"]  # no op that anyone calls
 PART.rules["x"] = None
 PART_PLAN = PART.plan(1, 1)
@@ -647,7 +657,9 @@ def op(
         keywords = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
         variadic = names[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
         defaults = f.__kwdefaults__ or {}
-        made = Op(
+        plain = kind == "elementwise" and not keywords and variadic is None and len(outputs) == 1 and not aux and not view
+        cls = {1: Unary, 2: Binary}.get(len(inputs), Op) if plain else Op
+        made = cls(
             f, kind, inputs, name=name or f.__name__.removesuffix("_op"), doc=f.__doc__ or "", variadic=variadic,
             params={k: defaults.get(k, REQUIRED) for k in keywords}, outputs=outputs, aux=aux, view=view,
         )  # fmt: skip
@@ -682,5 +694,3 @@ def numpy_name(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., 
         return f
 
     return register
-
-

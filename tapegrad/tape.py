@@ -36,7 +36,7 @@ state = State()
 class Extra:
     """What few nodes have: a leaf's Tensor (weakly), hooks, a name, fingerprints of shared buffers."""
 
-    __slots__ = ("owner", "retain", "hooks", "name", "marks")
+    __slots__ = ("hooks", "marks", "name", "owner", "retain")
 
     def __init__(self) -> None:
         self.owner: Any = None  # weak reference to the Tensor that gets .grad
@@ -53,8 +53,20 @@ class Node:
     """
 
     __slots__ = (
-        "op", "inputs", "params", "kept", "shape", "dtype", "index",
-        "plan", "requires_grad", "shared", "value", "scope", "extra", "__weakref__",
+        "__weakref__",
+        "dtype",
+        "extra",
+        "index",
+        "inputs",
+        "kept",
+        "op",
+        "params",
+        "plan",
+        "requires_grad",
+        "scope",
+        "shape",
+        "shared",
+        "value",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +106,7 @@ SHORT = {"float": "f", "complex": "c", "int": "i", "uint": "u", "bool": "bool"}
 
 def short_dtype(dtype: Any) -> str:
     """float32 -> f32, complex128 -> c128, bool -> bool."""
-    name = np.dtype(dtype).name
+    name: str = np.dtype(dtype).name
     letters = name.rstrip("0123456789")
     return SHORT.get(letters, letters) + name[len(letters) :]
 

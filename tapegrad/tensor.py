@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backward import Handle, backward, differentiable, register_hook
+from .numpy_protocol import array_function, array_ufunc
 from .ops import elementwise as E
 from .ops import index as X
 from .ops import linalg as L
 from .ops import reduce as R
 from .ops import sorting as O
 from .ops import structure as S
-from .numpy_protocol import array_function, array_ufunc
 from .registry import Leaf, Recorded, node_of, operand, set_tensor_type, wrap
 from .tape import SMALL, Node, state
 
@@ -133,7 +133,9 @@ class Tensor(Recorded):
             self.node = None
             return
         if self.dtype.kind not in "fc":
-            raise TypeError(f"requires_grad: a tensor of dtype {self.dtype} has no gradient; only floats and complex have")
+            raise TypeError(
+                f"requires_grad: a tensor of dtype {self.dtype} has no gradient; only floats and complex have"
+            )
         name = self.name
         self.node = None
         node = node_of(self)
@@ -310,7 +312,7 @@ class Tensor(Recorded):
     def _scalar(self, convert: Any) -> Any:
         if self.requires_grad and state.recording:
             warnings.warn(
-                f"{convert.__name__}() of a Tensor that requires grad loses its history; write .item() if that is meant.",
+                f"{convert.__name__}() of a Tensor that requires grad loses its history; write .item() if you mean it.",
                 stacklevel=3,
             )
         return convert(self._data.item())
@@ -397,11 +399,13 @@ class Tensor(Recorded):
 
     def _writable(self, what: str) -> None:
         """Refuse to write into what NumPy would have made a view: the original would not see it."""
-        if (self.node is not None and self.node.op is not None and self.node.op.view) or (
-            self._leaf is None and not self._data.flags.writeable
-        ) or (self.node is not None and self.node.op is X.getitem and not any_array(self.node)):
+        if (
+            (self.node is not None and self.node.op is not None and self.node.op.view)
+            or (self._leaf is None and not self._data.flags.writeable)
+            or (self.node is not None and self.node.op is X.getitem and not any_array(self.node))
+        ):
             raise RuntimeError(
-                f"{what}: in NumPy this tensor of shape {self.shape} would be a view, and the write would go through to "
+                f"{what}: in NumPy this tensor of shape {self.shape} would be a view, and the write go through to "
                 "another; here the other would not see it. Index once, x[0, 1] = 5 and not x[0][1] = 5, or write into "
                 "a .copy()."
             )
@@ -431,7 +435,9 @@ class Tensor(Recorded):
             raise ValueError(f"{what}: the result has shape {result.shape} and does not fit in place of {self.shape}")
         if result.dtype != self.dtype:
             if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-                raise TypeError(f"{what}: the result has dtype {result.dtype}, which does not fit in place of {self.dtype}")
+                raise TypeError(
+                    f"{what}: the result has dtype {result.dtype}, which does not fit in place of {self.dtype}"
+                )
             result = S.cast(result, dtype=self.dtype)
         self._become(result, what)
         return self
@@ -487,7 +493,7 @@ class Tensor(Recorded):
     def __itruediv__(self, y: Any) -> Self: return self._inplace(E.divide(self, y), "/=")
     def __ifloordiv__(self, y: Any) -> Self: return self._inplace(E.floor_divide(self, y), "//=")
     def __imod__(self, y: Any) -> Self: return self._inplace(E.remainder(self, y), "%=")
-    def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")
+    def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")  # type: ignore[misc]
     def __imatmul__(self, y: Any) -> Self: return self._inplace(L.matmul(self, y), "@=")
     def __iand__(self, y: Any) -> Self: return self._inplace(E.bitwise_and(self, y), "&=")
     def __ior__(self, y: Any) -> Self: return self._inplace(E.bitwise_or(self, y), "|=")
@@ -512,8 +518,8 @@ class Tensor(Recorded):
     def argmax(self, *args: Any, **kw: Any) -> Tensor: return O.argmax(self, *args, **kw)  # type: ignore[no-any-return]
     def argmin(self, *args: Any, **kw: Any) -> Tensor: return O.argmin(self, *args, **kw)  # type: ignore[no-any-return]
     def argsort(self, *args: Any, **kw: Any) -> Tensor: return O.argsort(self, *args, **kw)  # type: ignore[no-any-return]
-    def argpartition(self, *args: Any, **kw: Any) -> Tensor: return O.argpartition(self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
-    def searchsorted(self, *args: Any, **kw: Any) -> Tensor: return O.searchsorted(self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
+    def argpartition(self, *args: Any, **kw: Any) -> Tensor: return O.argpartition(self, *args, **kw)  # type: ignore[no-any-return]
+    def searchsorted(self, *args: Any, **kw: Any) -> Tensor: return O.searchsorted(self, *args, **kw)  # type: ignore[no-any-return]
     def nonzero(self) -> tuple[Tensor, ...]: return O.nonzero(self)  # type: ignore[no-any-return]
     def dot(self, *args: Any, **kw: Any) -> Tensor: return L.dot(self, *args, **kw)  # type: ignore[no-any-return]
     def trace(self, *args: Any, **kw: Any) -> Tensor: return L.trace(self, *args, **kw)  # type: ignore[no-any-return]
@@ -521,7 +527,7 @@ class Tensor(Recorded):
     def round(self, decimals: int = 0) -> Tensor: return E.round(self, decimals)  # type: ignore[no-any-return]
     def conj(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
     def conjugate(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
-    def astype(self, dtype: Any, copy: bool = True) -> Tensor: return S.astype(self, dtype, copy=copy)  # type: ignore[no-any-return]  # noqa: E501
+    def astype(self, dtype: Any, copy: bool = True) -> Tensor: return S.astype(self, dtype, copy=copy)  # type: ignore[no-any-return]
     def copy(self, order: str = "C") -> Tensor: return S.copy(self, order)  # type: ignore[no-any-return]
     def clone(self) -> Tensor: return S.copy(self)  # type: ignore[no-any-return]
     def ravel(self, order: str = "C") -> Tensor: return S.ravel(self, order)  # type: ignore[no-any-return]
@@ -531,7 +537,7 @@ class Tensor(Recorded):
     def diagonal(self, *args: Any, **kw: Any) -> Tensor: return X.diagonal(self, *args, **kw)  # type: ignore[no-any-return]
     def take(self, *args: Any, **kw: Any) -> Tensor: return X.take(self, *args, **kw)  # type: ignore[no-any-return]
     def repeat(self, *args: Any, **kw: Any) -> Tensor: return X.repeat(self, *args, **kw)  # type: ignore[no-any-return]
-    def compress(self, condition: Any, *args: Any, **kw: Any) -> Tensor: return X.compress(condition, self, *args, **kw)  # type: ignore[no-any-return]  # noqa: E501
+    def compress(self, condition: Any, *args: Any, **kw: Any) -> Tensor: return X.compress(condition, self, *args, **kw)  # type: ignore[no-any-return]
     # fmt: on
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:

@@ -267,8 +267,8 @@ def test_cross_entropy_of_one_sample_of_probabilities_and_of_lists(rng):
     hot = embedding.one_hot(labels, 4).astype(float)
     for smoothing in (0.0, 0.3):
         same_orders(
-            lambda x: loss.cross_entropy(x, hot, label_smoothing=smoothing),  # noqa: B023
-            lambda x: loss.cross_entropy(x, labels, label_smoothing=smoothing),  # noqa: B023
+            lambda x: loss.cross_entropy(x, hot, label_smoothing=smoothing),
+            lambda x: loss.cross_entropy(x, labels, label_smoothing=smoothing),
             x,
         )
     gradcheck(loss.cross_entropy, (tg.tensor(x, requires_grad=True), tg.tensor(abs(x), requires_grad=True)))
@@ -277,8 +277,8 @@ def test_cross_entropy_of_one_sample_of_probabilities_and_of_lists(rng):
 def test_class_weights_can_have_a_gradient(rng):
     x, w, labels = rng.standard_normal((5, 3)), rng.uniform(0.5, 2, 3), np.array([0, 2, 1, 0, -100])
     for f in (loss.cross_entropy, loss.nll_loss):
-        gradcheck(lambda x, w: f(x, labels, w), (x, w))  # noqa: B023
-        gradgradcheck(lambda x, w: f(x, labels, w), (x, w))  # noqa: B023
+        gradcheck(lambda x, w: f(x, labels, w), (x, w))
+        gradgradcheck(lambda x, w: f(x, labels, w), (x, w))
 
 
 def test_cross_entropy_keeps_the_probabilities_only(rng):

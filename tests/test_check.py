@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
 
 import tapegrad as tg
-from tapegrad.check import GradientError, check_backward, gradcheck, gradgradcheck
+from tapegrad.check import GradientError, gradcheck, gradgradcheck
 from tapegrad.differences import slope
+from tapegrad.handwritten import check_backward
 
 RNG = np.random.default_rng(3)
 X, W, B = RNG.normal(size=(4, 5)), RNG.normal(size=(5, 3)), RNG.normal(size=3)
 SQUARE, OTHER, ROW = RNG.normal(size=(5, 5)), RNG.normal(size=(5, 5)), RNG.normal(size=5)
 
 
-# -- differences -------------------------------------------------------------------------------------------------
+# -- differences ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("f", [np.sin, np.exp, lambda x: x**5, lambda x: 1 / (x - 3.0), np.tanh])
@@ -34,18 +36,7 @@ def test_a_kink_that_only_large_steps_cross_does_no_harm():
     assert float(value) == pytest.approx(1.0, abs=1e-12)
 
 
-# -- gradcheck ---------------------------------------------------------------------------------------------------
-
-
-def wrong_at(place, factor):
-    """x * x, whose gradient is wrong at one place."""
-
-    def f(x):
-        spoiled = np.ones(x.shape)
-        spoiled[place] = factor
-        return x.detach() * x.detach() * (1 - 0) + (x - x.detach()) * 2 * x.detach() * spoiled
-
-    return f
+# -- gradcheck --------------------------------------------------------------------------------------------------------
 
 
 def test_gradcheck_passes_what_is_right():
@@ -60,7 +51,7 @@ def test_gradcheck_names_the_input_and_the_worst_element():
         x, y = x * 1.0, y * 1.0
         return x * y + (y - y.detach()) * np.where(np.arange(3) == 2, 0.25, 0.0)
 
-    with pytest.raises(GradientError, match=r"input 1 \(height\), shape \(3,\).*1 of 3.*element \(2,\).*backward gives"):
+    with pytest.raises(GradientError, match=r"input 1 \(height\), shape \(3,\).*1 of 3.*element \(2,\): backward"):
         gradcheck(f, (np.ones(3), tg.tensor([1.0, 2.0, 3.0], requires_grad=True, name="height")))
 
 
@@ -144,7 +135,7 @@ def test_gradcheck_works_inside_no_grad():
         assert gradcheck(np.sin, (X,))
 
 
-# -- check_backward ----------------------------------------------------------------------------------------------
+# -- check_backward ---------------------------------------------------------------------------------------------------
 
 
 def affine(x, w, b):
@@ -187,7 +178,7 @@ def test_known_mistakes_are_named(spoil, name, cause):
     report = examine(affine, lambda d, c: spoil(affine_backward(d, c)), (X, W, B))
     assert not report
     assert [g.name for g in report.gradients if not g.ok] == [name]
-    assert any(__import__("re").search(cause, c) for c in report[name].causes), report
+    assert any(re.search(cause, c) for c in report[name].causes), report
 
 
 def cause_of(report):
@@ -255,7 +246,9 @@ def conv(x, w, param):
     out = np.zeros((x.shape[0], w.shape[0], h, wide), x.dtype)
     for i in range(h):
         for j in range(wide):
-            out[:, :, i, j] = np.tensordot(padded[:, :, i * s : i * s + k, j * s : j * s + k], w, ((1, 2, 3), (1, 2, 3)))
+            out[:, :, i, j] = np.tensordot(
+                padded[:, :, i * s : i * s + k, j * s : j * s + k], w, ((1, 2, 3), (1, 2, 3))
+            )
     return out, (x, w, param)
 
 
@@ -326,11 +319,15 @@ def test_pools(step, tied):
     assert bool(all_ties) is not tied
     assert ("tie" in cause_of(all_ties)) is tied
     if step == 1 and not tied:
-        assert "assigned, not added" in cause_of(examine(pool, lambda d, c: pool_backward(d, c, assign=True), (x, step)))
+        assert "assigned, not added" in cause_of(
+            examine(pool, lambda d, c: pool_backward(d, c, assign=True), (x, step))
+        )
 
 
 def test_large_inputs_are_sampled_and_it_says_so():
-    report = examine(affine, affine_backward, (RNG.normal(size=(40, 50)), RNG.normal(size=(50, 30)), RNG.normal(size=30)))
+    report = examine(
+        affine, affine_backward, (RNG.normal(size=(40, 50)), RNG.normal(size=(50, 30)), RNG.normal(size=30))
+    )
     assert report
     assert "(200 of 2000 elements looked at)" in str(report)
 

@@ -1,4 +1,4 @@
-"""Every Python block of the README and the docs runs, in order, in one namespace a page; the catalogue is up to date."""
+"""Every Python block of the README and the docs runs, in order, in one namespace a page; the catalogue is current."""
 
 from __future__ import annotations
 

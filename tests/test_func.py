@@ -89,7 +89,9 @@ def test_vjp_and_jvp_agree() -> None:
     c = {"p": rng.normal(size=(3, 3)), "s": rng.normal(size=3)}
     ga, gb = pull(c)
     np.testing.assert_array_equal(out["p"], same["p"])
-    assert (ga * u).sum() + (gb * v).sum() == pytest.approx((c["p"] * tangent["p"]).sum() + (c["s"] * tangent["s"]).sum())
+    assert (ga * u).sum() + (gb * v).sum() == pytest.approx(
+        (c["p"] * tangent["p"]).sum() + (c["s"] * tangent["s"]).sum()
+    )
     pull(c)  # as often as one likes
     with pytest.raises(ValueError, match="shape"):
         pull({"p": np.ones(2), "s": np.ones(3)})

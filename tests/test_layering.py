@@ -53,7 +53,9 @@ def imported(path: Path) -> list[tuple[str, bool]]:
             elif node.module and node.module.split(".")[0] == "tapegrad":
                 found.append((".".join(node.module.split(".")[1:]), at_top))
         elif isinstance(node, ast.Import):
-            found += [(".".join(a.name.split(".")[1:]), at_top) for a in node.names if a.name.split(".")[0] == "tapegrad"]
+            found += [
+                (".".join(a.name.split(".")[1:]), at_top) for a in node.names if a.name.split(".")[0] == "tapegrad"
+            ]
     return found
 
 

@@ -39,9 +39,10 @@ def affine_forward(x: Any, w: Any, b: Any) -> tuple[Array, Cache]:
     return out, (x, w, b)
 
 
-def affine_backward(dout: Any, cache: Cache) -> tuple[Array, Array, Array]:
+def affine_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, M) and the cache (x, w, b) -> dx (N, d_1, ..., d_k), dw (D, M), db (M,)."""
-    x, w, b = _checked(*parts(cache, ("x", "w", "b"), "affine_backward"), "affine_backward")
+    x, w, b = parts(cache, ("x", "w", "b"), "affine_backward")
+    x, w, b = _checked(x, w, b, "affine_backward")
     dtype = float_type(x, w, b)
     dout = incoming(dout, (x.shape[0], w.shape[1]), dtype, "affine_backward")
     dx = dout @ cast(w, dtype).T  # (N, D)

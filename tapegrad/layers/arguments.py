@@ -29,14 +29,14 @@ def array(a: Any, function: str, name: str) -> Array:
     if isinstance(a, Recorded):
         if a.requires_grad:
             raise TypeError(
-                f"{function}: {name} is a Tensor that requires grad, but layers work on NumPy arrays and record nothing. "
-                f"Give {name}.detach().numpy(), or use the functions of tapegrad itself"
+                f"{function}: {name} is a Tensor that requires grad, but tapegrad.layers works on NumPy arrays and "
+                f"records nothing; give {name}.detach().numpy(), or use the functions of tapegrad itself"
             )
         a = a._data
-    a = np.asarray(a)
-    if a.dtype.kind not in "fiub":
-        raise TypeError(f"{function}: {name} must hold real numbers, got dtype {a.dtype} and shape {a.shape}")
-    return a
+    plain: Array = np.asarray(a)
+    if plain.dtype.kind not in "fiub":
+        raise TypeError(f"{function}: {name} must hold real numbers, got dtype {plain.dtype} and shape {plain.shape}")
+    return plain
 
 
 def float_type(x: Array, *parameters: Array) -> np.dtype[Any]:

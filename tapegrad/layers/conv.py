@@ -38,7 +38,7 @@ def _checked(x: Any, w: Any, b: Any, conv_param: Any, function: str) -> _Job:
         raise ValueError(f"{function}: b must have one number for each of the {w.shape[0]} filters ({shapes})")
     stride = pair(conv_param, "stride", "conv_param", function, 1)
     pad = pair(conv_param, "pad", "conv_param", function, 0)
-    known(conv_param, "conv_param", function, _FOREIGN, "its words are 'stride' and 'pad', and tapegrad.conv2d has more")
+    known(conv_param, "conv_param", function, _FOREIGN, "its words are 'stride' and 'pad'; tapegrad.conv2d has more")
     if 0 in w.shape[2:]:
         raise ValueError(f"{function}: the filters have no pixels ({shapes})")
     sizes = []
@@ -65,9 +65,10 @@ def conv_forward(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) -> tuple
     return out, (job.x, job.w, job.b, conv_param)
 
 
-def conv_backward(dout: Any, cache: Cache) -> tuple[Array, Array, Array]:
+def conv_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, F, H', W') and the cache (x, w, b, conv_param) -> dx (N, C, H, W), dw (F, C, HH, WW), db (F,)."""
-    job = _checked(*parts(cache, ("x", "w", "b", "conv_param"), "conv_backward"), "conv_backward")
+    x, w, b, conv_param = parts(cache, ("x", "w", "b", "conv_param"), "conv_backward")
+    job = _checked(x, w, b, conv_param, "conv_backward")
     x, w, dtype = job.x, job.w, job.dtype
     dout = incoming(dout, (x.shape[0], w.shape[0], *job.size_out), dtype, "conv_backward")
     size, kernel = (x.shape[2], x.shape[3]), (w.shape[2], w.shape[3])

@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels.windows import Array
 from .arguments import array, cast, float_type, incoming, mode, number, parts, word
 
-Cache = tuple[Mapping[str, Any], Array | None]
+Cache = tuple[Mapping[str, Any], Array]
 
 
 def dropout_forward(x: Any, dropout_param: Mapping[str, Any]) -> tuple[Array, Cache]:
@@ -36,16 +36,17 @@ def dropout_forward(x: Any, dropout_param: Mapping[str, Any]) -> tuple[Array, Ca
     if seed is not None:
         np.random.seed(seed)
     if not training:
-        return x.copy(), (dropout_param, None)
+        return x.copy(), (dropout_param, np.broadcast_to(np.ones((), x.dtype), x.shape))
     kept = np.asarray(np.random.rand(*x.shape)) < p
     mask = np.asarray(np.divide(kept, p), x.dtype)
     return np.asarray(x * mask), (dropout_param, mask)
 
 
-def dropout_backward(dout: Any, cache: Cache) -> Array:
-    """dout and the cache -> dx, dout through the mask of the forward; in mode 'test', dout as it is."""
-    dropout_param, mask = parts(cache, ("dropout_param", "mask"), "dropout_backward")
-    if mode(dropout_param, "dropout_param", "dropout_backward") == "test" or mask is None:
+def dropout_backward(dout: Any, cache: Any) -> Array:
+    """dout and the cache -> dx, dout times the mask of the forward, which in mode 'test' is all ones."""
+    _, mask = parts(cache, ("dropout_param", "mask"), "dropout_backward")
+    if mask is None:  # a cache of the course in mode 'test'
         dout = array(dout, "dropout_backward", "dout")
-        return dout.astype(float_type(dout))
-    return np.asarray(incoming(dout, mask.shape, mask.dtype, "dropout_backward") * mask)
+        return np.array(dout, float_type(dout))
+    mask = array(mask, "dropout_backward", "the mask")
+    return np.asarray(incoming(dout, mask.shape, float_type(mask), "dropout_backward") * mask)

@@ -132,9 +132,7 @@ def _batchnorm(x: Any, gamma: Any, beta: Any, bn_param: Any, form: str, function
     return out, cache
 
 
-def batchnorm_forward(
-    x: Any, gamma: Any, beta: Any, bn_param: MutableMapping[str, Any]
-) -> tuple[Array, Normalized]:
+def batchnorm_forward(x: Any, gamma: Any, beta: Any, bn_param: MutableMapping[str, Any]) -> tuple[Array, Normalized]:
     """Each column of x (N, D) to mean 0 and variance 1, times gamma (D,), plus beta (D,) -> out (N, D), cache.
 
     bn_param: `mode` 'train' (statistics of this batch) or 'test' (the running ones, as constants); `eps` 1e-5;
@@ -145,7 +143,7 @@ def batchnorm_forward(
     return _batchnorm(x, gamma, beta, bn_param, "(N, D)", "batchnorm_forward")
 
 
-def batchnorm_backward(dout: Any, cache: Normalized) -> tuple[Array, Array, Array]:
+def batchnorm_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, D) and the cache -> dx (N, D), dgamma (D,), dbeta (D,), through the batch statistics if in training."""
     return _backward(dout, cache, "batchnorm_backward")
 
@@ -157,7 +155,7 @@ def spatial_batchnorm_forward(
     return _batchnorm(x, gamma, beta, bn_param, "(N, C, H, W)", "spatial_batchnorm_forward")
 
 
-def spatial_batchnorm_backward(dout: Any, cache: Normalized) -> tuple[Array, Array, Array]:
+def spatial_batchnorm_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, C, H, W) and the cache -> dx (N, C, H, W), dgamma (C,), dbeta (C,)."""
     return _backward(dout, cache, "spatial_batchnorm_backward")
 
@@ -173,7 +171,7 @@ def layernorm_forward(x: Any, gamma: Any, beta: Any, ln_param: Mapping[str, Any]
     return _forward(x, gamma, beta, x.shape, (1, x.shape[1]), (1,), eps)[:2]
 
 
-def layernorm_backward(dout: Any, cache: Normalized) -> tuple[Array, Array, Array]:
+def layernorm_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, D) and the cache -> dx (N, D), dgamma (D,), dbeta (D,)."""
     return _backward(dout, cache, "layernorm_backward")
 
@@ -197,6 +195,6 @@ def spatial_groupnorm_forward(
     return _forward(x, gamma, beta, view, laid, (2, 3), eps)[:2]
 
 
-def spatial_groupnorm_backward(dout: Any, cache: Normalized) -> tuple[Array, Array, Array]:
+def spatial_groupnorm_backward(dout: Any, cache: Any) -> tuple[Array, Array, Array]:
     """dout (N, C, H, W) and the cache -> dx (N, C, H, W), and dgamma and dbeta in the shapes of gamma and beta."""
     return _backward(dout, cache, "spatial_groupnorm_backward")

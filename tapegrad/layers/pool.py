@@ -29,7 +29,7 @@ def _checked(x: Any, pool_param: Any, function: str) -> tuple[Array, Pair, Pair,
     stride = pair(pool_param, "stride", "pool_param", function, 1)
     known(
         pool_param, "pool_param", function, _FOREIGN,
-        "its words are 'pool_height', 'pool_width' and 'stride', and tapegrad.max_pool2d has more",
+        "its words are 'pool_height', 'pool_width' and 'stride'; tapegrad.max_pool2d has more",
     )  # fmt: skip
     sizes = []
     for what, n, k, s in zip(("high", "wide"), x.shape[2:], lengths, stride, strict=True):
@@ -52,15 +52,14 @@ def max_pool_forward(x: Any, pool_param: Mapping[str, Any]) -> tuple[Array, Cach
     return kernels.max_pool(x, window, stride, _NO_PADDING, (1, 1), size_out), (x, pool_param)
 
 
-def max_pool_backward(dout: Any, cache: Cache) -> Array:
+def max_pool_backward(dout: Any, cache: Any) -> Array:
     """dout (N, C, H', W') and the cache (x, pool_param) -> dx (N, C, H, W).
 
     Each window's gradient goes to its largest pixel, of several to the first in row-major order; where windows
     overlap, gradients add up.
     """
-    x, window, stride, size_out = _checked(
-        *parts(cache, ("x", "pool_param"), "max_pool_backward"), "max_pool_backward"
-    )
+    x, pool_param = parts(cache, ("x", "pool_param"), "max_pool_backward")
+    x, window, stride, size_out = _checked(x, pool_param, "max_pool_backward")
     dout = incoming(dout, (*x.shape[:2], *size_out), float_type(x), "max_pool_backward")
     out = kernels.max_pool(x, window, stride, _NO_PADDING, (1, 1), size_out)
     return kernels.max_pool_spread(dout, x, out, window, stride, _NO_PADDING, (1, 1))

@@ -29,7 +29,7 @@ def affine_relu_forward(x: Any, w: Any, b: Any) -> tuple[Array, Cache]:
     return out, (affine, relu)
 
 
-def affine_relu_backward(dout: Any, cache: Cache) -> Three:
+def affine_relu_backward(dout: Any, cache: Any) -> Three:
     """dout (N, M) and the cache -> dx, dw, db."""
     affine, relu = parts(cache, ("the cache of affine", "of relu"), "affine_relu_backward")
     return affine_backward(relu_backward(dout, relu), affine)
@@ -45,7 +45,7 @@ def affine_bn_relu_forward(
     return out, (affine, norm, relu)
 
 
-def affine_bn_relu_backward(dout: Any, cache: Cache) -> Five:
+def affine_bn_relu_backward(dout: Any, cache: Any) -> Five:
     """dout (N, M) and the cache -> dx, dw, db, dgamma, dbeta."""
     affine, norm, relu = parts(cache, ("the cache of affine", "of norm", "of relu"), "affine_bn_relu_backward")
     da, dgamma, dbeta = batchnorm_backward(relu_backward(dout, relu), norm)
@@ -59,7 +59,7 @@ def conv_relu_forward(x: Any, w: Any, b: Any, conv_param: Mapping[str, Any]) -> 
     return out, (conv, relu)
 
 
-def conv_relu_backward(dout: Any, cache: Cache) -> Three:
+def conv_relu_backward(dout: Any, cache: Any) -> Three:
     """dout (N, F, H', W') and the cache -> dx, dw, db."""
     conv, relu = parts(cache, ("the cache of conv", "of relu"), "conv_relu_backward")
     return conv_backward(relu_backward(dout, relu), conv)
@@ -68,14 +68,17 @@ def conv_relu_backward(dout: Any, cache: Cache) -> Three:
 def conv_bn_relu_forward(
     x: Any, w: Any, b: Any, gamma: Any, beta: Any, conv_param: Mapping[str, Any], bn_param: MutableMapping[str, Any]
 ) -> tuple[Array, Cache]:
-    """Images x (N, C, H, W) through conv, batch norm and relu -> out (N, F, H', W'), cache (of conv, of norm, of relu)."""
+    """Images x (N, C, H, W) through conv, batch norm and relu -> out (N, F, H', W'), cache.
+
+    The cache is that (of conv, of norm, of relu).
+    """
     a, conv = conv_forward(x, w, b, conv_param)
     a, norm = spatial_batchnorm_forward(a, gamma, beta, bn_param)
     out, relu = relu_forward(a)
     return out, (conv, norm, relu)
 
 
-def conv_bn_relu_backward(dout: Any, cache: Cache) -> Five:
+def conv_bn_relu_backward(dout: Any, cache: Any) -> Five:
     """dout (N, F, H', W') and the cache -> dx, dw, db, dgamma, dbeta."""
     conv, norm, relu = parts(cache, ("the cache of conv", "of norm", "of relu"), "conv_bn_relu_backward")
     da, dgamma, dbeta = spatial_batchnorm_backward(relu_backward(dout, relu), norm)
@@ -85,14 +88,17 @@ def conv_bn_relu_backward(dout: Any, cache: Cache) -> Five:
 def conv_relu_pool_forward(
     x: Any, w: Any, b: Any, conv_param: Mapping[str, Any], pool_param: Mapping[str, Any]
 ) -> tuple[Array, Cache]:
-    """Images x (N, C, H, W) through conv, relu and max pooling -> out (N, F, H', W'), cache (of conv, of relu, of pool)."""
+    """Images x (N, C, H, W) through conv, relu and max pooling -> out (N, F, H', W'), cache.
+
+    The cache is that (of conv, of relu, of pool).
+    """
     a, conv = conv_forward(x, w, b, conv_param)
     a, relu = relu_forward(a)
     out, pool = max_pool_forward(a, pool_param)
     return out, (conv, relu, pool)
 
 
-def conv_relu_pool_backward(dout: Any, cache: Cache) -> Three:
+def conv_relu_pool_backward(dout: Any, cache: Any) -> Three:
     """dout (N, F, H', W') and the cache -> dx, dw, db."""
     conv, relu, pool = parts(cache, ("the cache of conv", "of relu", "of pool"), "conv_relu_pool_backward")
     return conv_backward(relu_backward(max_pool_backward(dout, pool), relu), conv)

@@ -354,9 +354,9 @@ prelu_op.vjp(
 hardtanh_op.vjp(
     x=lambda g, out, min_val, max_val: unless(g, logical_or(less_equal(out, min_val), greater_equal(out, max_val)))
 )
-hardsigmoid_op.vjp(
-    x=lambda g, x: unless(multiply(g, 1.0 / 6.0), logical_or(less_equal(x, -3), greater_equal(x, 3)))
-)
+hardsigmoid_op.vjp(x=lambda g, x: unless(multiply(g, 1.0 / 6.0), logical_or(less_equal(x, -3), greater_equal(x, 3))))
+
+
 def _hardswish_slope(x: Any) -> Any:
     middle = add(multiply(clip_op(x, -3.0, 3.0), 1.0 / 3.0), 0.5)
     return where_op(less_equal(x, -3), 0.0, where_op(greater_equal(x, 3), 1.0, middle))
@@ -364,9 +364,7 @@ def _hardswish_slope(x: Any) -> Any:
 
 hardswish_op.vjp(x=lambda g, x: multiply(g, _hardswish_slope(x)))
 softshrink_op.vjp(x=lambda g, out: unless(g, equal(out, 0)))
-hardshrink_op.vjp(
-    x=lambda g, x, lambd: unless(g, logical_and(greater_equal(x, -lambd), less_equal(x, lambd)))
-)
+hardshrink_op.vjp(x=lambda g, x, lambd: unless(g, logical_and(greater_equal(x, -lambd), less_equal(x, lambd))))
 threshold_op.vjp(x=lambda g, x, threshold: unless(g, less_equal(x, threshold)))
 threshold_op.sample(distinct(3, 4), threshold=0.31, value=-2.0).sample(real(), threshold=5.0, value=1.0)
 for _bent in (relu_op, leaky_relu_op, elu_op):
@@ -393,9 +391,7 @@ def log_softmax_op(x, *, axis):
     return out
 
 
-log_softmax_op.vjp(
-    x=lambda g, out, axis: subtract(g, multiply(exp(out), sum_op(g, axis=axis, keepdims=True)))
-)
+log_softmax_op.vjp(x=lambda g, out, axis: subtract(g, multiply(exp(out), sum_op(g, axis=axis, keepdims=True))))
 log_softmax_op.sample(real(3, 4), axis=(1,)).sample(real(3, 4), axis=(0, 1)).sample(real(2, 0, 3), axis=(2,))
 log_softmax_op.sample(real(), axis=())
 

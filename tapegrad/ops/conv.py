@@ -16,7 +16,7 @@ from .geometry import ints, paddings, same_dtype
 from .reduce import sum_op
 from .structure import reshape_op
 
-ONE = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+ONE: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
 @op(None, name="conv2d")
@@ -91,7 +91,7 @@ def _conv2d_jvp(tangents, x, weight, stride, padding, dilation, groups):
     return total
 
 
-_GEOMETRIES = (
+_GEOMETRIES: Any = (
     ((2, 3, 6, 5), (4, 3, 3, 2), dict(ONE, padding=((1, 1), (0, 0)))),
     ((2, 4, 7, 6), (4, 2, 3, 3), dict(stride=(2, 3), padding=((1, 0), (2, 1)), dilation=(1, 1), groups=2)),
     ((1, 3, 8, 7), (3, 1, 2, 3), dict(stride=(1, 2), padding=((0, 0), (2, 2)), dilation=(3, 2), groups=3)),
@@ -205,7 +205,15 @@ def conv_transpose1d(
 
 
 def _transposed(
-    name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any, dilation: Any
+    name: str,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
 ) -> Any:
     spatial = 2 if name.endswith("2d") else 1
     x, weight, bias, groups = _checked(name, x, weight, bias, spatial, groups)

@@ -51,9 +51,7 @@ def normalize(x: Any, p: float = 2.0, axis: int | None = None, eps: float = 1e-1
     return divide(x, aligned(lengths, x.shape, (axis,)))
 
 
-def cosine_similarity(
-    x1: Any, x2: Any, axis: int | None = None, eps: float = 1e-8, *, dim: int | None = None
-) -> Any:
+def cosine_similarity(x1: Any, x2: Any, axis: int | None = None, eps: float = 1e-8, *, dim: int | None = None) -> Any:
     """The cosine of the angle of x1 and x2 along an axis (1 if left out), broadcast; lengths below eps count as eps."""
     a, b = floats(x1, "cosine_similarity"), floats(x2, "cosine_similarity")
     eps = number(eps, "cosine_similarity", "eps")

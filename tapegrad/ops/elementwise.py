@@ -147,9 +147,7 @@ exp = ufunc(np.exp, "e ** x.", x=lambda g, out: multiply(g, H(out)))
 exp2 = ufunc(np.exp2, "2 ** x.", x=lambda g, out: multiply(g, multiply(H(out), LN2)))
 expm1 = ufunc(np.expm1, "e ** x - 1, exact near 0.", x=lambda g, x: multiply(g, H(exp(x))))
 log = ufunc(np.log, "The natural logarithm.", like=positive(), x=lambda g, x: div_no_nan(g, H(x)))
-log2 = ufunc(
-    np.log2, "The logarithm to base 2.", like=positive(), x=lambda g, x: div_no_nan(g, multiply(H(x), LN2))
-)
+log2 = ufunc(np.log2, "The logarithm to base 2.", like=positive(), x=lambda g, x: div_no_nan(g, multiply(H(x), LN2)))
 log10 = ufunc(
     np.log10, "The logarithm to base 10.", like=positive(), x=lambda g, x: div_no_nan(g, multiply(H(x), LN10))
 )
@@ -199,7 +197,9 @@ logaddexp2 = ufunc(
 
 sin = ufunc(np.sin, "The sine of x radians.", x=lambda g, x: multiply(g, H(cos(x))))
 cos = ufunc(np.cos, "The cosine of x radians.", x=lambda g, x: negative(multiply(g, H(sin(x)))))
-tan = ufunc(np.tan, "The tangent of x radians.", like=between(-1, 1), x=lambda g, out: multiply(g, 1.0 + square(H(out))))
+tan = ufunc(
+    np.tan, "The tangent of x radians.", like=between(-1, 1), x=lambda g, out: multiply(g, 1.0 + square(H(out)))
+)
 arcsin = ufunc(
     np.arcsin,
     "The inverse sine, in radians.",
@@ -229,12 +229,19 @@ arctanh = ufunc(
     like=between(-0.9, 0.9),
     x=lambda g, x: div_no_nan(g, H(multiply(subtract(1.0, x), add(1.0, x)))),
 )
+
+
+def _over_square(x: Any, r: Any) -> Any:
+    """x / r**2 where the square may overflow or vanish."""
+    return div_no_nan(div_no_nan(x, r), r)
+
+
 arctan2 = ufunc(
     np.arctan2,
     "The angle of the point with height x and reach y, in radians; (0, 0) has gradient 0.",
     like=real(away=0.2),
-    x=lambda g, x, y: div_no_nan(multiply(g, y), square(x) + square(y)),
-    y=lambda g, x, y: negative(div_no_nan(multiply(g, x), square(x) + square(y))),
+    x=lambda g, x, y: _over_square(multiply(g, y), hypot(x, y)),
+    y=lambda g, x, y: negative(_over_square(multiply(g, x), hypot(x, y))),
 )
 hypot = ufunc(
     np.hypot,
@@ -256,6 +263,7 @@ def sinc_op(x, *, order=0):
     # (t f)' = cos t is stable and the quadrature is not
     if order == 0:
         return np.sinc(x)
+
     def turned(a, quarters):  # sin(a + quarters * pi / 2), exactly 0 where it is
         return (-1 if quarters & 2 else 1) * (np.cos if quarters & 1 else np.sin)(a)
 
@@ -311,7 +319,7 @@ def _extremum(f: Any, doc: str, flip: bool, skip_nan: bool) -> Any:
     def rule_skip_y(g: Any, x: Any, y: Any) -> Any:
         return rule_skip(g, y, x)
 
-    rules = dict(x=rule_skip, y=rule_skip_y) if skip_nan else dict(x=rule_x, y=rule_y)
+    rules: Any = dict(x=rule_skip, y=rule_skip_y) if skip_nan else dict(x=rule_x, y=rule_y)
     return ufunc(f, doc, like=[distinct(), distinct(low=-1.87, high=2.13)], **rules)
 
 
@@ -360,9 +368,7 @@ clip_op.sample(distinct(3, 4), -0.83, 0.77).sample(distinct(3, 4), between(-1.0,
 
 
 @numpy_name(np.clip)
-def clip(
-    x: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None
-) -> Any:
+def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
     """x held between min and max (None: no bound). The gradient passes at a bound, as in torch.clamp."""
     x = operand(x, "clip")
     low, high = (a_min if min is None else min), (a_max if max is None else max)

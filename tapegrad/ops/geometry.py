@@ -32,7 +32,9 @@ def ints(value: Any, count: int, what: str, least: int) -> tuple[int, ...]:
     return values
 
 
-def paddings(padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], name: str) -> Any:
+def paddings(
+    padding: Any, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...], name: str
+) -> Any:
     """(before, after) for each axis, from an int, one per axis, "same" or "valid"."""
     if isinstance(padding, str):
         if padding == "valid":

@@ -70,9 +70,7 @@ def build(template: Template, arrays: tuple[Any, ...]) -> Any:
     if len(template) == 1 and type(template[0]) is int:
         return template
     rest = iter(arrays)
-    return tuple(
-        [slice(*i) if type(i) is Slice else next(rest) if i is ARRAY else i for i in template]
-    )
+    return tuple([slice(*i) if type(i) is Slice else next(rest) if i is ARRAY else i for i in template])
 
 
 @op("linear")
@@ -330,7 +328,7 @@ def _triangle(m: Any, k: int, lower: bool, name: str) -> Any:
     m = operand(m, name)
     if m.ndim < 2:
         m = broadcast_to_op(m, shape=(m.size, m.size))
-    mask = np.tri(*m.shape[-2:], k=k if lower else k - 1, dtype=bool)
+    mask = np.tri(m.shape[-2], m.shape[-1], k if lower else k - 1, bool)
     return where_op(mask if lower else ~mask, m, np.zeros((), m.dtype))
 
 
@@ -367,7 +365,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise ValueError(f"diff: n must not be negative, got {n}")
     ends = []
     for end in (prepend, append):
-        if end is not None and not isinstance(end, type(np._NoValue)):  # type: ignore[attr-defined]
+        if end is not None and not isinstance(end, type(np._NoValue)):
             end = operand(end, "diff")
             one = tuple(1 if i == axis else k for i, k in enumerate(a.shape))
             ends.append([broadcast_to_op(end, shape=one) if end.ndim == 0 else end])

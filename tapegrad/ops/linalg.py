@@ -57,7 +57,9 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
 
 
 matmul_op.vjp(x=_matmul_x, y=_matmul_y)
-matmul_op.sample(real(2, 3), real(3, 4)).sample(real(3), real(3)).sample(real(3), real(2, 3, 4)).sample(real(2, 3), real(3))
+matmul_op.sample(real(2, 3), real(3, 4)).sample(real(3), real(3)).sample(real(3), real(2, 3, 4)).sample(
+    real(2, 3), real(3)
+)
 matmul_op.sample(real(2, 3, 4), real(4, 5)).sample(real(2, 1, 3, 4), real(5, 4, 2)).sample(real(2, 0), real(0, 3))
 
 
@@ -216,7 +218,9 @@ einsum_op.sample(real(1, 3), real(2, 3), subscripts="ij,ij->i")
 
 
 @numpy_name(np.einsum)
-def einsum(*operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, order: str = "K", casting: str = "safe") -> Any:
+def einsum(
+    *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, order: str = "K", casting: str = "safe"
+) -> Any:
     """Sums of products by subscripts, as numpy.einsum: repeated indices, an ellipsis, the list form too."""
     if operands and not isinstance(operands[0], str):
         operands = _from_lists(operands)
@@ -285,5 +289,3 @@ def _without_repeats(term: str, x: Any) -> tuple[str, Any]:
             x = diagonal(x, 0, i, j)
             term = term[:i] + term[i + 1 : j] + term[j + 1 :] + c
     return term, x
-
-

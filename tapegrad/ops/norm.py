@@ -203,7 +203,9 @@ def batch_norm(
     x, weight, bias = _operands("batch_norm", x, weight, bias, (channels,), "the shape of the channels")
     for label, running in (("running_mean", running_mean), ("running_var", running_var)):
         if running is not None and np.shape(running) != (channels,):
-            raise ValueError(f"batch_norm: {label} has shape {np.shape(running)}, x has {channels} channels ({x.shape})")
+            raise ValueError(
+                f"batch_norm: {label} has shape {np.shape(running)}, x has {channels} channels ({x.shape})"
+            )
     if (running_mean is None) != (running_var is None):
         raise ValueError("batch_norm: give both running_mean and running_var, or neither")
     axes = (0, *range(2, x.ndim))
@@ -247,9 +249,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
         raise ValueError(f"layer_norm: normalized_shape {size} is not how the shape of x {x.shape} ends")
     x, weight, bias = _operands("layer_norm", x, weight, bias, size, "normalized_shape")
     lead = x.ndim - len(size)
-    return layer_norm_op(
-        x, weight, bias, axes=tuple(range(lead, x.ndim)), shape=(1,) * lead + size, eps=float(eps)
-    )
+    return layer_norm_op(x, weight, bias, axes=tuple(range(lead, x.ndim)), shape=(1,) * lead + size, eps=float(eps))
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -266,9 +266,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     x, weight, bias = _operands("group_norm", x, weight, bias, (channels,), "the shape of the channels")
     each = channels // num_groups
     grouped = reshape_op(x, shape=(n, num_groups, each, math.prod(x.shape[2:])))
-    y = group_norm_op(
-        grouped, weight, bias, axes=(2, 3), shape=(1, num_groups, each, 1), eps=float(eps)
-    )
+    y = group_norm_op(grouped, weight, bias, axes=(2, 3), shape=(1, num_groups, each, 1), eps=float(eps))
     return reshape_op(y, shape=x.shape)
 
 

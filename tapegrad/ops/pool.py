@@ -88,7 +88,12 @@ avg_pool2d_op.vjp(
 )
 avg_pool_spread.vjp(
     y=lambda g, y_shape, kernel, stride, padding, include_pad, override: avg_pool2d_op(
-        g, kernel=kernel, stride=stride, padding=padding, size_out=y_shape[2:], include_pad=include_pad,
+        g,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        size_out=y_shape[2:],
+        include_pad=include_pad,
         override=override,
     )  # fmt: skip
 )
@@ -114,14 +119,14 @@ window_sums.vjp(x=lambda g, axis, starts, ends, x_shape: window_sums(g, **_dual(
 window_sums.sample(real(2, 5), axis=1, starts=(0, 1, 3), ends=(2, 4, 5))
 window_sums.sample(real(3, 2), axis=0, starts=(0, 0, 1, 2, 2), ends=(1, 2, 2, 3, 3))
 
-_GEOMETRIES = (
+_GEOMETRIES: Any = (
     ((2, 3, 6, 5), dict(kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0))), (1, 1), False),
     ((1, 2, 7, 6), dict(kernel=(3, 3), stride=(2, 2), padding=((1, 1), (1, 1))), (1, 1), True),
     ((2, 1, 7, 8), dict(kernel=(2, 3), stride=(1, 2), padding=((0, 0), (1, 1))), (2, 1), False),
     ((0, 2, 4, 4), dict(kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0))), (1, 1), False),
 )
 for _x, _how, _dilation, _ceil in _GEOMETRIES:
-    _size = tuple(
+    _size: Any = tuple(
         out_size(_x[i + 2], _how["kernel"][i], _how["stride"][i], _how["padding"][i], _dilation[i], _ceil)
         for i in (0, 1)
     )
@@ -143,7 +148,9 @@ def _images(name: str, x: Any, spatial: int) -> tuple[Any, bool]:
     """x as images (N, C, H, W), and whether it came with a batch axis."""
     x = operand(x, name)
     if x.ndim not in (spatial + 1, spatial + 2):
-        raise ValueError(f"{name}: x needs {spatial + 2} axes, or {spatial + 1} without a batch; it has shape {x.shape}")
+        raise ValueError(
+            f"{name}: x needs {spatial + 2} axes, or {spatial + 1} without a batch; it has shape {x.shape}"
+        )
     batched = x.ndim == spatial + 2
     lead = x.shape[:2] if batched else (1, x.shape[0])
     shape = (*lead, *x.shape[-2:]) if spatial == 2 else (*lead, 1, x.shape[-1])
@@ -175,9 +182,7 @@ def _window(
                 f"(x {x.shape}, kernel_size {kernel_size}, padding {padding}, dilation {dilation})"
             )
         size.append(out_size(n, k, s, (p, p), d, bool(ceil_mode)))
-    return dict(
-        kernel=kernel, stride=steps, padding=tuple((p, p) for p in pads), dilation=holes, size_out=tuple(size)
-    )
+    return dict(kernel=kernel, stride=steps, padding=tuple((p, p) for p in pads), dilation=holes, size_out=tuple(size))
 
 
 def _max_pool(
@@ -238,7 +243,12 @@ def avg_pool2d(
 
 
 def avg_pool1d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """Signals x (N, C, L) -> (N, C, L'), the mean of each window. See avg_pool2d."""
     return _avg_pool("avg_pool1d", x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
@@ -247,11 +257,13 @@ def avg_pool1d(
 def _adaptive(name: str, x: Any, output_size: Any, spatial: int) -> Any:
     x = operand(x, name)
     if x.ndim not in (spatial + 1, spatial + 2):
-        raise ValueError(f"{name}: x needs {spatial + 2} axes, or {spatial + 1} without a batch; it has shape {x.shape}")
+        raise ValueError(
+            f"{name}: x needs {spatial + 2} axes, or {spatial + 1} without a batch; it has shape {x.shape}"
+        )
     sizes = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * spatial
     here = x.shape[-spatial:]
     wanted = ints([n if s is None else s for s, n in zip(sizes, here, strict=True)], spatial, f"{name}: output_size", 1)
-    share = 1.0
+    share: Any = 1.0
     for axis, (n, m) in enumerate(zip(here, wanted, strict=True), x.ndim - spatial):
         if n == 0:
             raise ValueError(f"{name}: x of shape {x.shape} has no pixels")
@@ -260,7 +272,7 @@ def _adaptive(name: str, x: Any, output_size: Any, spatial: int) -> Any:
         x = window_sums(x, axis=axis, starts=tuple(starts.tolist()), ends=tuple(ends.tolist()))
         shape = [1] * x.ndim
         shape[axis] = m
-        share = share / (ends - starts).reshape(shape)  # type: ignore[assignment]
+        share = share / (ends - starts).reshape(shape)
     return multiply(x, np.asarray(share, x.dtype))
 
 

@@ -37,7 +37,7 @@ from .structure import (
     transpose_op,
 )
 
-NOT_GIVEN = np._NoValue  # type: ignore[attr-defined]
+NOT_GIVEN = np._NoValue
 
 
 def kept_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
@@ -210,7 +210,9 @@ def tie_share(x, extremum, *, axis):
     return (mask / mask.sum(axis=axis, keepdims=True)).astype(x.dtype)
 
 
-tie_share.vjp(x=None, extremum=None).sample(np.array([[1.0, 3.0, 3.0], [2.0, 0.0, 1.0]]), np.array([3.0, 2.0]), axis=(1,))
+tie_share.vjp(x=None, extremum=None).sample(
+    np.array([[1.0, 3.0, 3.0], [2.0, 0.0, 1.0]]), np.array([3.0, 2.0]), axis=(1,)
+)
 
 
 @op(None)
@@ -226,9 +228,7 @@ def min_op(x, *, axis, keepdims=False):
 
 
 for _extremum in (max_op, min_op):
-    _extremum.vjp(
-        x=lambda g, x, out, axis: multiply(aligned(g, x.shape, axis), tie_share(x, out, axis=axis))
-    )
+    _extremum.vjp(x=lambda g, x, out, axis: multiply(aligned(g, x.shape, axis), tie_share(x, out, axis=axis)))
     _extremum.sample(distinct(3, 4), axis=(0, 1)).sample(distinct(2, 3, 4), axis=(1,), keepdims=True)
     _extremum.sample(distinct(), axis=())
 
@@ -252,7 +252,9 @@ def logsumexp_op(x, *, axis, keepdims=False):
     return out if keepdims else np.asarray(out).reshape([n for i, n in enumerate(x.shape) if i not in axis])
 
 
-softmax_op.vjp(x=lambda g, out, axis: multiply(H(out), subtract(g, sum_op(multiply(g, H(out)), axis=axis, keepdims=True))))
+softmax_op.vjp(
+    x=lambda g, out, axis: multiply(H(out), subtract(g, sum_op(multiply(g, H(out)), axis=axis, keepdims=True)))
+)
 logsumexp_op.vjp(x=lambda g, x, axis: multiply(aligned(g, x.shape, axis), H(softmax_op(x, axis=axis))))
 for _soft in (softmax_op, logsumexp_op):
     _soft.sample(real(3, 4), axis=(1,)).sample(real(3, 4), axis=(0, 1)).sample(real(2, 0, 3), axis=(2,))
@@ -351,7 +353,7 @@ def ptp(a: Any, axis: Axes = None, out: Any = None, keepdims: bool = False) -> A
 
 def _counts(a: Any, where: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     mask = where._data if isinstance(where, Recorded) else where
-    return np.add.reduce(np.broadcast_to(np.asarray(mask, bool), a.shape), axis=axes, keepdims=keepdims, dtype=np.intp)
+    return np.sum(np.broadcast_to(np.asarray(mask, bool), a.shape), axis=axes, keepdims=keepdims)
 
 
 def _inexact(a: Any, dtype: Any) -> Any:
@@ -362,7 +364,9 @@ def _inexact(a: Any, dtype: Any) -> Any:
 
 
 @numpy_name(np.mean)
-def mean(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+def mean(
+    a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
     """The mean over axes (None: all), of the entries where `where` holds."""
     if dtype is not None and np.dtype(dtype).kind not in "fc":
         raise TypeError(f"mean: dtype {np.dtype(dtype)} cannot hold a mean; give a floating-point one, and round it")

@@ -37,7 +37,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, 
 
 
 def _searching(f: Any, doc: str) -> Any:
-    """A NumPy function that looks at values and has no gradient: it runs on the arrays, and gives Tensors for arrays."""
+    """A NumPy function that looks at values and has no gradient: run on the arrays, giving Tensors for arrays."""
 
     def search(*args: Any, **kwargs: Any) -> Any:
         tensors = False

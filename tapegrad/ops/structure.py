@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..registry import Recorded, numpy_name, op, operand
 from ..samples import real
 
-Axes = int | Sequence[int] | None
+Axes = Any  # an int, a sequence of them, or None for all
 
 
 def canonical_axes(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
@@ -20,7 +19,7 @@ def canonical_axes(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
         return tuple(range(ndim))
     if isinstance(axis, Recorded):
         axis = axis._data.tolist()
-    return normalize_axis_tuple(axis, ndim, name)  # type: ignore[no-any-return]
+    return normalize_axis_tuple(axis, ndim, name)
 
 
 @op("linear")
@@ -323,8 +322,9 @@ def _to_ndim(x: Any, ndim: int) -> Any:
 
 def _parts(arrays: Any, name: str) -> list[Any]:
     """The arrays to be joined, as operands; one array counts as the list of its rows."""
-    if isinstance(arrays, Recorded) or (isinstance(arrays, np.ndarray) and arrays.ndim):
-        return [arrays[i] for i in range(arrays.shape[0])]
+    if isinstance(arrays, (Recorded, np.ndarray)) and arrays.ndim:
+        whole: Any = arrays
+        return [whole[i] for i in range(arrays.shape[0])]
     parts = [operand(a, name) for a in arrays]
     if not parts:
         raise ValueError(f"{name}: needs at least one array")
@@ -356,7 +356,9 @@ def deliver(result: Any, out: Any, name: str) -> Any:
 
 
 @numpy_name(np.concatenate)
-def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def concatenate(
+    arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """Arrays joined along an axis they have; axis None joins them flat."""
     parts = _parts(arrays, "concatenate")
     if axis is None:
@@ -436,8 +438,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     x = operand(x, "roll")
     if axis is None:
         return reshape_op(roll(reshape_op(x, shape=(x.size,)), shift, 0), shape=x.shape)
-    axes = normalize_axis_tuple(axis, x.ndim, "axis", allow_duplicate=True)
-    shifts, axes = np.broadcast_arrays(np.asarray(shift), np.asarray(axes))
+    axes = np.asarray(normalize_axis_tuple(axis, x.ndim, "axis", allow_duplicate=True))
+    shifts, axes = np.broadcast_arrays(np.asarray(shift), axes)
     for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
         n = x.shape[i]
         if n and by % n:
@@ -518,7 +520,6 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """A copy, which can be written without its being a view of anything."""
     a = operand(a, "copy")
     return cast(a, dtype=a.dtype)
-
 
 
 @op("linear", view=True)
