@@ -453,6 +453,24 @@ def test_several_outputs_and_parts_of_tapes():
     assert "part" not in titles(model(Tape.of(values, places)))
 
 
+def test_numbered_layers_of_one_card_have_no_frame():
+    h = leaf(np.ones((2, 3)), "x", grad=False)
+    for i in range(2):
+        with tg.scope("body"), tg.scope(str(i)):
+            h = h @ leaf(np.ones((3, 3)), "weight")
+    with tg.scope("last"):
+        h = np.tanh(h)
+    drawn = model(Tape.of(h))
+    assert [s.label for s in drawn.scopes] == ["body", "last"]
+    assert [b.note for b in drawn.boxes] == ["", "body.0", "body.1", ""]
+
+
+def test_parameters_of_windows_are_short():
+    x, w = leaf(np.ones((1, 1, 4, 4)), "x", grad=False), leaf(np.ones((1, 1, 3, 3)), "w")
+    drawn = model(Tape.of(tg.conv2d(x, w, padding=1)))
+    assert Row("note", "padding=1") in drawn.boxes[1].rows
+
+
 def test_families():
     wanted = {
         "matmul": "linear", "tanh": "activation", "add": "elementwise", "getitem": "shape", "reshape": "shape",

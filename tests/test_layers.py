@@ -33,7 +33,7 @@ def eval_numerical_gradient_array(f: Callable[[Array], Array], x: Array, df: Arr
     return grad
 
 
-def pairs(size: Any) -> tuple[int, int]:
+def pairs(size: Any) -> Any:
     return (size, size) if isinstance(size, int) else size
 
 
@@ -74,7 +74,7 @@ def student_pool_backward(dout: Array, cache: Any) -> Array:
     x, pool_param = cache
     kh, kw = pool_param["pool_height"], pool_param["pool_width"]
     sh, sw = pairs(pool_param["stride"])
-    dx = np.zeros_like(x)
+    dx: Array = np.zeros_like(x)
     for i, k, r, c in np.ndindex(dout.shape):
         window = x[i, k, r * sh : r * sh + kh, c * sw : c * sw + kw]
         down, across = np.unravel_index(window.argmax(), window.shape)  # the first of several
@@ -203,7 +203,10 @@ def test_empty_batch(name: str) -> None:
 def test_check_backward_finds_nothing(name: str) -> None:
     arrays, rest = LAYERS[name]
     report = tg.check_backward(*functions(name), (*arrays, *rest), verbose=False)
-    assert report, report
+    # Batch norm takes any bias away again: its gradient is 0, and differences see nothing but rounding.
+    lost = {"b"} if "_bn_" in name else set()
+    assert not report.problems
+    assert all(g.ok or (g.name in lost and abs(g.right) < 1e-9) for g in report.gradients), str(report)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -330,9 +333,9 @@ def test_integer_images() -> None:
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, student_conv_forward(x, w, b, CONV)[0], rtol=1e-4, atol=1e-3)
     assert [g.dtype for g in layers.conv_backward(out, cache)] == [np.float32] * 3
-    pooled, cache = layers.max_pool_forward(x, POOL)
+    pooled, seen = layers.max_pool_forward(x, POOL)
     assert pooled.dtype == np.uint8
-    assert layers.max_pool_backward(np.full(pooled.shape, 0.5), cache).sum() == pooled.size / 2
+    assert layers.max_pool_backward(np.full(pooled.shape, 0.5), seen).sum() == pooled.size / 2
 
 
 def test_relu_blocks_an_infinite_gradient() -> None:
@@ -580,6 +583,7 @@ def test_errors_of_dropout_draw_nothing(dropout_param: Any, error: Any, words: s
         ((2, 3, 4, 4), (5, 3, 3, 3), (5, 1), CONV, ValueError, r"b \(5, 1\)"),
         ((3, 4, 4), (5, 3, 3, 3), (5,), CONV, ValueError, r"images \(N, C, H, W\)"),
         ((2, 3, 4, 4), (5, 3, 3, 0), (5,), CONV, ValueError, "no pixels"),
+        ((2, 0, 4, 4), (5, 0, 3, 3), (5,), CONV, ValueError, "no channels"),
         ((2, 3, 4, 4), (5, 3, 3, 7), (5,), CONV, ValueError, "7 pixels wide but the padded images only 6"),
         ((2, 3, 4, 4), (5, 3, 7, 3), (5,), CONV, ValueError, "7 pixels high"),
         ((2, 3, 4, 4), (5, 3, 3, 3), (5,), {"stride": 0, "pad": 1}, ValueError, r"conv_param\['stride'\] must be at"),
@@ -654,13 +658,13 @@ def test_every_name_of_the_course() -> None:
 
 def test_a_layer_records_nothing_and_trains() -> None:
     x, y = R((20, 3, 8, 8)), np.arange(20) % 3
-    p = [0.1 * R((4, 3, 3, 3)), np.zeros(4), np.ones(4), np.zeros(4), 0.1 * R((64, 3)), np.zeros(3)]
+    p: list[Any] = [0.1 * R((4, 3, 3, 3)), np.zeros(4), np.ones(4), np.zeros(4), 0.1 * R((64, 3)), np.zeros(3)]
     bn_param: dict[str, Any] = {"mode": "train"}
     losses = []
     for _ in range(15):
-        h, first = layers.conv_bn_relu_forward(x, *p[:4], {"stride": 1, "pad": 1}, bn_param)
+        h, first = layers.conv_bn_relu_forward(x, p[0], p[1], p[2], p[3], CONV, bn_param)
         h, pool = layers.max_pool_forward(h, POOL)
-        scores, last = layers.affine_forward(h, *p[4:])
+        scores, last = layers.affine_forward(h, p[4], p[5])
         loss, d = layers.softmax_loss(scores, y)
         losses.append(loss)
         d, *tail = layers.affine_backward(d, last)

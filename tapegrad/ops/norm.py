@@ -25,8 +25,7 @@ def _laid(parameter: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _forward(x: Any, weight: Any, bias: Any, axes: Any, shape: Any, eps: float) -> tuple[Any, Any, Any]:
-    mean, var = norm_kernels.moments(x, axes)
-    rstd = 1.0 / np.sqrt(var + eps)
+    mean, rstd = _moments(x, (), axes, eps)
     arrays = [a for a in (x, weight, bias) if isinstance(a, np.ndarray)]
     y = norm_kernels.normalize(x, mean, rstd, _laid(weight, shape), _laid(bias, shape), np.result_type(*arrays))
     return y, mean, rstd
@@ -54,6 +53,8 @@ def _moments(x: Any, known: Any, axes: Any, eps: float) -> tuple[Any, Any]:
     """Mean and 1 / sqrt(var + eps) of x: known from the forward, or computed."""
     if known:
         return known[0], known[1]
+    if x.dtype.kind == "c":
+        raise TypeError(f"norms are of real floats, not of {x.dtype}: the variance of complex x would not be analytic")
     mean, var = norm_kernels.moments(x, axes)
     return mean, 1.0 / np.sqrt(var + eps)
 
@@ -80,7 +81,7 @@ def norm_weight(y, x, *known, axes, shape, eps, size):
 @op(None)
 def inverse_std(x, *, axes, eps):
     """1 / sqrt(var(x) + eps) over axes, which stay with length 1."""
-    return (1.0 / np.sqrt(norm_kernels.moments(x, axes)[1] + eps)).astype(x.dtype)
+    return _moments(x, (), axes, eps)[1].astype(x.dtype)
 
 
 def _plain_z(x: Any, axes: Any, eps: float) -> Any:
