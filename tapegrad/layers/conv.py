@@ -39,8 +39,8 @@ def _checked(x: Any, w: Any, b: Any, conv_param: Any, function: str) -> _Job:
     stride = pair(conv_param, "stride", "conv_param", function, 1)
     pad = pair(conv_param, "pad", "conv_param", function, 0)
     known(conv_param, "conv_param", function, _FOREIGN, "its words are 'stride' and 'pad'; tapegrad.conv2d has more")
-    if 0 in w.shape[2:]:
-        raise ValueError(f"{function}: the filters have no pixels ({shapes})")
+    if 0 in w.shape:
+        raise ValueError(f"{function}: there are no filters, or they have no channels or no pixels ({shapes})")
     sizes = []
     for what, n, k, s, p in zip(("high", "wide"), x.shape[2:], w.shape[2:], stride, pad, strict=True):
         if n + 2 * p < k:
