@@ -317,7 +317,9 @@ class _Pair:
                 ahead_of = dout * (self.at({i: (x + v).astype(x.dtype)}) - middle) / h
                 behind_of = dout * (middle - self.at({i: (x - v).astype(x.dtype)})) / h
                 low[n], high[n] = np.minimum(ahead_of, behind_of).sum(), np.maximum(ahead_of, behind_of).sum()
-        return _Truth(places, slopes, low, high, kinks, self._tied(i, kinks, places))
+        # what rounding of the outputs does to a difference: a gradient of exactly 0 is found no better than this
+        noise = 4 * float(np.finfo(x.dtype).eps) * float(np.sum(abs(dout * middle))) / h
+        return _Truth(places, slopes, low, high, kinks, self._tied(i, kinks, places), noise)
 
     def _tied(self, i: int, kinks: Array, places: Array) -> bool:
         """Whether kinks come from entries that are equal to another one."""
@@ -578,7 +580,8 @@ class _Pair:
         if not wrong.size:
             return None
         dout, h = self.dout.astype(np.float64), self.step(i)
-        last = first = True
+        last = first = some = True
+        partly = 0  # entries that hold one of several contributions
         for n in wrong[:40]:
             parts = dout * self.change(i, self.unit(i, int(right.places[n])))(h) / (2 * h)
             if parts.ndim > 2:  # filters and images add up inside a window
@@ -587,18 +590,26 @@ class _Pair:
                 groups = [parts.reshape(-1)]
             mine = float(g.reshape(-1)[right.places[n]])
             bound = max(1e-5, self.tolerance) * max(largest([parts]), abs(mine), 1e-12)
-            lasts, firsts = False, False
+            lasts, firsts, somes = False, False, abs(mine) <= bound
             for group in groups:
                 touched = group[abs(group) > 1e-9 * max(largest([group]), 1e-300)]
                 if touched.size > 1:
                     lasts |= abs(touched[-1] - mine) <= bound
                     firsts |= abs(touched[0] - mine) <= bound
-            last, first = last and lasts, first and firsts
+                    if abs(mine) > bound and (abs(touched - mine) <= bound).any():
+                        somes = True
+                        partly += 1
+            last, first, some = last and lasts, first and firsts, some and somes
         if last or first:
             which = "last" if last else "first"
             return (
                 f"contributions that overlap are assigned, not added: wrong entries hold only what their {which} "
                 "window gives; write dx[window] += ..., not ="
+            )
+        if some and partly:  # as in a max pool, where a later window may also have overwritten with 0
+            return (
+                "contributions that overlap are assigned, not added: wrong entries hold what one of their windows gives, "
+                "or 0; write dx[window] += ..., not ="
             )
         return None
 
@@ -635,8 +646,10 @@ class _Pair:
 class _Truth:
     """A gradient by differences at some places of the flat input; at kinks, the slopes on both sides."""
 
-    def __init__(self, places: Array, slopes: Array, low: Array, high: Array, kinks: Array, tied: bool) -> None:
-        self.places, self.slopes, self.kinks, self.tied = places, slopes, kinks, tied
+    def __init__(
+        self, places: Array, slopes: Array, low: Array, high: Array, kinks: Array, tied: bool, noise: float
+    ) -> None:
+        self.places, self.slopes, self.kinks, self.tied, self.noise = places, slopes, kinks, tied, noise
         self.low = np.where(kinks, low, slopes)
         self.high = np.where(kinks, high, slopes)
 
@@ -647,7 +660,8 @@ class _Truth:
         """Relative errors as in the course; small elements are measured against the large ones, for rounding's sake."""
         right = self.nearest(mine)
         least = max(1e-8, 1e-3 * largest([self.slopes]))
-        return np.asarray(abs(mine - right) / np.maximum(least, abs(mine) + abs(right)))
+        apart = abs(mine - right)
+        return np.asarray(np.where(apart <= self.noise, 0, apart / np.maximum(least, abs(mine) + abs(right))))
 
     def fits(self, g: Array, tolerance: float) -> bool:
         """Whether an array of the right shape has the right values; zero does not count as an explanation."""

@@ -120,8 +120,8 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, spatial: int, groups: An
         raise ValueError(
             f"{name}: x needs {spatial + 2} axes (or {spatial + 1} without a batch) and weight {spatial + 2} ({shapes})"
         )
-    if 0 in weight.shape[2:]:
-        raise ValueError(f"{name}: the kernel is empty ({shapes})")
+    if 0 in weight.shape:
+        raise ValueError(f"{name}: weight has no filters, no channels or an empty kernel ({shapes})")
     same_dtype(name, x, weight, bias)
     return x, weight, bias, groups
 
