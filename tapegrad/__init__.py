@@ -3,6 +3,8 @@
 `import tapegrad as tg`; `tg.tensor(..., requires_grad=True)` records what is done to it, `.backward()` differentiates.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from numpy import e, inf, nan, newaxis, pi
 
 from . import func
@@ -295,6 +297,19 @@ acos, acosh, asin, asinh, atan, atan2, atanh = arccos, arccosh, arcsin, arcsinh,
 bitwise_invert, bitwise_left_shift, bitwise_right_shift = invert, left_shift, right_shift
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import layers, nn, optim
+
+
+def __getattr__(name: str) -> Any:
+    """`tg.nn`, `tg.optim` and `tg.layers` are imported when they are first asked for."""
+    if name in ("layers", "nn", "optim"):
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "GradientError", "Tape", "Tensor", "abs", "absolute", "acos", "acosh", "adaptive_avg_pool1d",

@@ -118,6 +118,8 @@ def run_draw(args: argparse.Namespace) -> int:
     if np.iscomplexobj(out.data):
         raise ExpressionError(args.expression, 0, "the result is complex; take its real or imag part")
     loss = out if out.size == 1 else out.sum()
+    if loss.name is None:
+        loss.name = "out"
     loss.backward(retain_graph=True)
     print(f"{args.expression} = {_shown(out.data)}")
     if out.size > 1:

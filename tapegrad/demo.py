@@ -17,7 +17,7 @@ from tapegrad import nn, optim
 
 __all__ = ["DemoError", "run"]
 
-EPOCHS = 30
+EPOCHS = 20
 BATCH = 64
 
 

@@ -6,6 +6,7 @@ Knows how a record is gathered, ordered and printed; must not know how any op co
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
 from operator import attrgetter
@@ -184,11 +185,20 @@ class Tape(Sequence[Node]):
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
     def names(self) -> dict[Node, str]:
-        """A readable name for every node: its own, or its place on this tape."""
+        """A readable name for every node: its own, with that of the module if several share it, or its place."""
+        own = [node.name for node in self.nodes]
+        several = {name for name, n in Counter(own).items() if name is not None and n > 1}
+        where: dict[Node, tuple[str, ...]] = {}  # the scope in which a leaf is first used
+        if several:
+            for node in self.nodes:
+                for source in node.inputs:
+                    if type(source) is Node and source.op is None:
+                        where.setdefault(source, node.scope)
         taken: set[str] = set()
         names = {}
-        for place, node in enumerate(self.nodes):
-            name = node.name
+        for place, (node, name) in enumerate(zip(self.nodes, own, strict=True)):
+            if name in several:
+                name = ".".join([*where.get(node, ()), name])
             if name is None or name in taken:
                 name = f"%{place}"
             taken.add(name)

@@ -97,6 +97,7 @@ class Tensor(Recorded):
             leaf.shared = True
             if self.node is not None:
                 self.node.shared = True
+                self.node.value = self._data if self._data.size <= SMALL else None
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -129,14 +130,16 @@ class Tensor(Recorded):
             return
         if not self.is_leaf:
             raise RuntimeError("requires_grad: it can be set on leaves only; for a result use .detach()")
+        name = self.name
         if not flag:
             self.node = None
+            if name is not None:
+                self.name = name
             return
         if self.dtype.kind not in "fc":
             raise TypeError(
                 f"requires_grad: a tensor of dtype {self.dtype} has no gradient; only floats and complex have"
             )
-        name = self.name
         self.node = None
         node = node_of(self)
         node.requires_grad = True
@@ -362,7 +365,7 @@ class Tensor(Recorded):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise TypeError("pickle: the result of an op has a history that cannot be pickled; use .detach()")
-        return type(self), (self._data, self.requires_grad)
+        return type(self), (self._data, self.requires_grad, None, self.name)
 
     def __getattr__(self, name: str) -> Any:
         if name in REFUSED:

@@ -233,6 +233,17 @@ def test_copies_and_pickles():
     assert twin[0].weight is twin[1].weight and twin[0].weight is not tied[0].weight
 
 
+def test_parameters_are_named_on_the_tape():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2)))
+    assert [p.name for p in net.parameters()] == [n for n, _ in net.named_parameters()]
+    assert "linear_bias(%4, 1.0.weight, 1.0.bias)" in str(tg.Tape.of(net(floats(1, 2))))
+    part = net[1:]
+    assert [p.name for p in part.parameters()] == ["1.0.weight", "1.0.bias"]
+    own = nn.Linear(2, 2)
+    own.weight.name = "mine"
+    assert [p.name for p in nn.Sequential(own).parameters()] == ["mine", "0.bias"]
+
+
 # -- state -------------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +292,15 @@ def test_nothing_is_half_loaded(change, message):
         b.load_state_dict(state)
     for name, value in b.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_a_buffer_that_cannot_be_set():
+    net = Net()
+    state, before = net.state_dict(), net.scale.item()
+    net.seen = net.scale * 2 + net.seen
+    with pytest.raises(RuntimeError, match="seen is the result of an op"):
+        net.load_state_dict({**state, "scale": [9.0]})
+    assert net.scale.item() == before
 
 
 def test_not_strict():

@@ -29,19 +29,15 @@ def _product(x: Any, weight: Any) -> Any:
     return np.matmul(_rows(x, x.shape[-1]), weight.T).reshape(*x.shape[:-1], weight.shape[0])
 
 
-@op("multilinear")
-def linear_op(x, weight):
-    """Rows x (..., I) by weight (O, I) -> (..., O)."""
-    return _product(x, weight)
-
-
-@op(None, name="linear_bias")
-def linear_bias_op(x, weight, bias):
-    """Rows x (..., I) by weight (O, I), and bias (O,) -> (..., O)."""
+@op(None)
+def linear_op(x, weight, *bias):
+    """Rows x (..., I) by weight (O, I), plus bias (O,) if there is one -> (..., O)."""
     out = _product(x, weight)
-    if out.dtype != np.result_type(out, bias):
-        return out + bias
-    out += bias
+    if not bias:
+        return out
+    if out.dtype != np.result_type(out, bias[0]):
+        return out + bias[0]
+    out += bias[0]
     return out
 
 
@@ -61,26 +57,24 @@ def _linear_bias(g: Any) -> Any:
     return sum_op(g, axis=tuple(range(g.ndim - 1)))
 
 
-def _linear_push(tangents: Any, x: Any, weight: Any, out: Any) -> Any:
-    dx, dweight, dbias = tangents
+def _linear_push(tangents: Any, x: Any, weight: Any) -> Any:
+    dx, dweight, *dbias = tangents
     parts = []
     if dx is not None:
         parts.append(linear_op(dx, weight))
     if dweight is not None:
         parts.append(linear_op(x, dweight))
-    if dbias is not None:
-        parts.append(dbias if parts else add(dbias, np.zeros(out.shape, out.dtype)))
+    if dbias and dbias[0] is not None:
+        parts.append(dbias[0])  # (O,), which the engine broadcasts where it is alone
     total = parts[0]
     for part in parts[1:]:
         total = add(total, part)
     return total
 
 
-linear_op.vjp(x=_linear_x, weight=_linear_weight)
-linear_bias_op.vjp(x=_linear_x, weight=_linear_weight, bias=_linear_bias).jvp(_linear_push)
+linear_op.vjp(x=_linear_x, weight=_linear_weight, bias=_linear_bias).jvp(_linear_push)
 for _shape in ((2, 3), (3,), (2, 4, 3), (0, 3)):
-    linear_op.sample(real(*_shape), real(5, 3))
-    linear_bias_op.sample(real(*_shape), real(5, 3), real(5))
+    linear_op.sample(real(*_shape), real(5, 3)).sample(real(*_shape), real(5, 3), real(5))
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -105,7 +99,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     elif bias is None or bias.ndim == 0:
         out = linear_op(x, weight)
     else:
-        return linear_bias_op(x, weight, bias)
+        return linear_op(x, weight, bias)
     return out if bias is None else add(out, bias)
 
 
