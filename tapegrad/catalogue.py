@@ -18,8 +18,11 @@ __all__ = ["find", "gradient_text", "listing", "markdown"]
 @cache
 def _lambdas(file: str) -> dict[tuple[int, tuple[str, ...]], list[str]]:
     """The lambdas of a source file by first line and arguments: the text of what they give."""
-    with open(file, encoding="utf-8") as source:
-        tree = ast.parse(source.read())
+    try:
+        with open(file, encoding="utf-8") as source:
+            tree = ast.parse(source.read())
+    except (OSError, SyntaxError):  # declared at a prompt or in a notebook: there is no file to read
+        return {}
     found: dict[tuple[int, tuple[str, ...]], list[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda):

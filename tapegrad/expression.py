@@ -79,7 +79,8 @@ def evaluate(text: str, variables: dict[str, tg.Tensor]) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise ExpressionError(text.strip(), (error.offset or 1) - 1, f"this cannot be read: {error.msg}") from error
+        place = error.offset - 1 if error.offset else len(text.strip())
+        raise ExpressionError(text.strip(), place, f"this cannot be read: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(text[:60], 0, f"this cannot be read: {error}") from error
     try:

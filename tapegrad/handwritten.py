@@ -319,7 +319,7 @@ class _Pair:
                 low[n], high[n] = np.minimum(ahead_of, behind_of).sum(), np.maximum(ahead_of, behind_of).sum()
         # what rounding of the outputs does to a difference: a gradient of exactly 0 is found no better than this
         noise = 4 * float(np.finfo(x.dtype).eps) * float(np.sum(abs(dout * middle))) / h
-        return _Truth(places, slopes, low, high, kinks, self._tied(i, kinks, places), noise)
+        return _Truth(places, slopes, low, high, kinks, self._tied(i, kinks, places), noise, self.tolerance)
 
     def _tied(self, i: int, kinks: Array, places: Array) -> bool:
         """Whether kinks come from entries that are equal to another one."""
@@ -647,9 +647,11 @@ class _Truth:
     """A gradient by differences at some places of the flat input; at kinks, the slopes on both sides."""
 
     def __init__(
-        self, places: Array, slopes: Array, low: Array, high: Array, kinks: Array, tied: bool, noise: float
-    ) -> None:
-        self.places, self.slopes, self.kinks, self.tied, self.noise = places, slopes, kinks, tied, noise
+        self, places: Array, slopes: Array, low: Array, high: Array, kinks: Array, tied: bool, noise: float,
+        tolerance: float,
+    ) -> None:  # fmt: skip
+        self.places, self.slopes, self.kinks, self.tied = places, slopes, kinks, tied
+        self.noise, self.tolerance = noise, tolerance
         self.low = np.where(kinks, low, slopes)
         self.high = np.where(kinks, high, slopes)
 
@@ -661,7 +663,8 @@ class _Truth:
         right = self.nearest(mine)
         least = max(1e-8, 1e-3 * largest([self.slopes]))
         apart = abs(mine - right)
-        return np.asarray(np.where(apart <= self.noise, 0, apart / np.maximum(least, abs(mine) + abs(right))))
+        error = apart / np.maximum(least, abs(mine) + abs(right))
+        return np.asarray(np.where((apart <= self.noise) & (error > self.tolerance), 0, error))
 
     def fits(self, g: Array, tolerance: float) -> bool:
         """Whether an array of the right shape has the right values; zero does not count as an explanation."""

@@ -236,7 +236,7 @@ def test_copies_and_pickles():
 def test_parameters_are_named_on_the_tape():
     net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2)))
     assert [p.name for p in net.parameters()] == [n for n, _ in net.named_parameters()]
-    assert "linear_bias(%4, 1.0.weight, 1.0.bias)" in str(tg.Tape.of(net(floats(1, 2))))
+    assert "linear(%4, 1.0.weight, 1.0.bias)" in str(tg.Tape.of(net(floats(1, 2))))
     part = net[1:]
     assert [p.name for p in part.parameters()] == ["1.0.weight", "1.0.bias"]
     own = nn.Linear(2, 2)

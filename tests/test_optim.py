@@ -138,7 +138,6 @@ P = nn.Parameter([1.0])
         (ValueError, lambda: optim.SGD([P, P]), "twice"),
         (ValueError, lambda: optim.SGD([{"params": [P]}, {"params": [P]}]), "twice"),
         (ValueError, lambda: optim.SGD([P * 2]), "result of an op"),
-        (ValueError, lambda: optim.SGD([tg.ones(2)]), "does not require grad"),
         (ValueError, lambda: optim.SGD([{"params": [P], "beta": 1}]), r"unknown settings \['beta'\]"),
         (ValueError, lambda: optim.SGD([P], lr=-1), "lr must be at least 0, got -1"),
         (ValueError, lambda: optim.SGD([P], momentum=-1), "momentum"),
@@ -284,3 +283,12 @@ def test_one_cycle_ends():
     schedule.step()
     with pytest.raises(ValueError, match="the cycle is over"):
         schedule.step()
+
+
+def test_a_frozen_parameter_stays():
+    a, b = nn.Parameter(np.ones(2)), nn.Parameter(np.ones(2), requires_grad=False)
+    optimizer = optim.SGD([a, b], lr=1.0)
+    (a * b).sum().backward()
+    optimizer.step()
+    np.testing.assert_array_equal(a.data, [0, 0])
+    np.testing.assert_array_equal(b.data, [1, 1])

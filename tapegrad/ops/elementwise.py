@@ -278,7 +278,7 @@ def sinc_op(x, *, order=0):
     return (np.pi**order * np.where(abs(t) > 20, far, near)).astype(np.result_type(x, np.float16), copy=False)
 
 
-sinc_op.vjp(x=lambda g, x, order: multiply(g, sinc_op(x, order=order + 1)))
+sinc_op.vjp(x=lambda g, x, order: multiply(g, H(sinc_op(x, order=order + 1))))
 sinc_op.sample(real(3, 4)).sample(np.array([0.0, 1e-9, -0.3, 9.0, -30.2])).sample(real(3), order=2)
 
 

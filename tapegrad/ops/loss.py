@@ -138,6 +138,7 @@ def _put(x: Any, labels: Any, values: Any) -> None:
     else:
         axis = class_axis(x.ndim)
         place = np.expand_dims(labels, axis)
+        values = np.broadcast_to(values, labels.shape)
         np.put_along_axis(x, place, np.take_along_axis(x, place, axis) + np.expand_dims(values, axis), axis)
 
 

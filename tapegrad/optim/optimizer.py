@@ -56,11 +56,6 @@ class Optimizer:
                 raise TypeError(f"{name}: parameter {place} is a {type(p).__name__}, not a Tensor; got {p!r:.80}")
             if not p.is_leaf:
                 raise ValueError(f"{name}: parameter {place} {p.shape} is no leaf but the result of an op")
-            if not p.requires_grad:
-                raise ValueError(
-                    f"{name}: parameter {place} {p.shape} does not require grad and would never move. Leave frozen "
-                    "ones out: [p for p in net.parameters() if p.requires_grad]"
-                )
             if id(p) in taken:
                 raise ValueError(f"{name}: parameter {place} {p.shape} is there twice")
             taken.add(id(p))
