@@ -56,7 +56,8 @@ class DigitNet(nn.Module):
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         x = tg.max_pool2d(self.middle(self.fine(x)), 2)  # (N, 48, 4, 4)
         x = tg.max_pool2d(self.coarse(x), 2)  # (N, 64, 2, 2)
-        return self.head(x.reshape(len(x), -1))
+        scores: tg.Tensor = self.head(x.reshape(len(x), -1))
+        return scores
 
 
 def shifted(x: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -137,7 +137,7 @@ def _value(node: Node, i: int, kept: Any) -> Any:
     source = node.inputs[i]
     if type(source) is not Node:
         return source
-    if source.value is not None:
+    if source.value is not None and source.op is not None:
         return wrap(source.value, source) if isinstance(kept, tuple) and _recorded(kept) else source.value
     raise RuntimeError(f"jvp: {node.op.name} did not keep its input {node.op.input_name(i)}, which forward mode needs")
 

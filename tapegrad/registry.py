@@ -657,7 +657,8 @@ def op(
         keywords = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
         variadic = names[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else None
         defaults = f.__kwdefaults__ or {}
-        plain = kind == "elementwise" and not keywords and variadic is None and len(outputs) == 1 and not aux and not view
+        several = len(outputs) > 1 or aux
+        plain = kind == "elementwise" and not keywords and variadic is None and not several and not view
         cls = {1: Unary, 2: Binary}.get(len(inputs), Op) if plain else Op
         made = cls(
             f, kind, inputs, name=name or f.__name__.removesuffix("_op"), doc=f.__doc__ or "", variadic=variadic,

@@ -24,7 +24,7 @@ from .ops import reduce as R
 from .ops import sorting as O
 from .ops import structure as S
 from .registry import Leaf, Recorded, node_of, operand, set_tensor_type, wrap
-from .tape import SMALL, Node, state
+from .tape import Node, state
 
 __all__ = ["Tensor"]
 
@@ -97,7 +97,6 @@ class Tensor(Recorded):
             leaf.shared = True
             if self.node is not None:
                 self.node.shared = True
-                self.node.value = self._data if self._data.size <= SMALL else None
         return self._data  # type: ignore[no-any-return]
 
     @data.setter
@@ -116,8 +115,7 @@ class Tensor(Recorded):
             self._leaf = Leaf(made=True)
         self._leaf.made, self._leaf.shared = True, False
         if self.node is not None:
-            self.node.shared = False
-            self.node.value = array if array.size <= SMALL else None
+            self.node.shared = False  # node.value stays what was recorded; the current value is here
 
     @property
     def requires_grad(self) -> bool:

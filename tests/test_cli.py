@@ -106,8 +106,12 @@ def test_draw_prints_values_and_gradients(tmp_path: Path, capsys: pytest.Capture
     ],
 )
 def test_wrong_calls_say_what_is_wrong(
-    arguments: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+    arguments: list[str],
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert problem in capsys.readouterr().err

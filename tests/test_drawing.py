@@ -303,7 +303,7 @@ def test_a_changed_leaf_is_told():
         x -= 1.0
     drawn = model(Tape.of(y))
     assert "changed since" in drawn.caption[0]
-    assert rows_of(drawn, "x") == {"value": "+2.0000", "grad": "+4.0000"}
+    assert rows_of(drawn, "x") == {"value": "+3.0000", "grad": "+6.0000"}
     assert "changed since" in dot(drawn)
     assert "changed since" in svg(drawn)
 

@@ -44,6 +44,12 @@ def _conv(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: Any)
     return conv2d_op(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
+def _outputs(x: Any, w: Any, y_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
+    """_conv, less the last outputs where `y_shape` has fewer: an output_padding may be longer than the stride."""
+    out = _conv(x, w, stride, padding, dilation, groups)
+    return out if out.shape[2:] == y_shape[2:] else out[:, :, : y_shape[2], : y_shape[3]]
+
+
 def _image(y: Any, w: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
     return conv_image(y, w, size=shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups)
 
@@ -62,13 +68,17 @@ conv2d_op.vjp(
     bias=lambda g: sum_op(g, axis=(0, 2, 3)),
 )
 conv_image.vjp(
-    y=lambda g, weight, stride, padding, dilation, groups: _conv(g, H(weight), stride, padding, dilation, groups),
+    y=lambda g, weight, y_shape, stride, padding, dilation, groups: _outputs(
+        g, H(weight), y_shape, stride, padding, dilation, groups
+    ),
     weight=lambda g, y, weight_shape, stride, padding, dilation, groups: _filter(
         H(y), g, weight_shape, stride, padding, dilation, groups
     ),
 )
 conv_filter.vjp(
-    y=lambda g, x, stride, padding, dilation, groups: _conv(H(x), g, stride, padding, dilation, groups),
+    y=lambda g, x, y_shape, stride, padding, dilation, groups: _outputs(
+        H(x), g, y_shape, stride, padding, dilation, groups
+    ),
     x=lambda g, y, x_shape, stride, padding, dilation, groups: _image(
         H(y), g, x_shape, stride, padding, dilation, groups
     ),

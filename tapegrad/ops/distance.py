@@ -12,6 +12,7 @@ from ..samples import real
 from .activation import floats, number, one_axis, reals_only
 from .elementwise import absolute, add, clip_op, div_no_nan, divide, mul_no_nan, multiply, power, sign_op, subtract
 from .reduce import aligned, max_op, sum_op
+from .structure import broadcast_to_op
 
 INF = float("inf")
 
@@ -55,15 +56,16 @@ def cosine_similarity(x1: Any, x2: Any, axis: int | None = None, eps: float = 1e
     """The cosine of the angle of x1 and x2 along an axis (1 if left out), broadcast; lengths below eps count as eps."""
     a, b = floats(x1, "cosine_similarity"), floats(x2, "cosine_similarity")
     eps = number(eps, "cosine_similarity", "eps")
-    ndim = max(a.ndim, b.ndim)
-    axis = normalize_axis_index(one_axis(axis, dim, 1, "cosine_similarity"), ndim)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    axis = normalize_axis_index(one_axis(axis, dim, 1, "cosine_similarity"), len(shape))
     parts = []
     for x in (a, b):
-        k = axis - (ndim - x.ndim)
-        if k < 0:
-            raise ValueError(f"cosine_similarity: x1 {a.shape} and x2 {b.shape} do not both have axis {axis}")
-        lengths = clip_op(length_op(x, axis=(k,)), eps, INF)
-        parts.append(divide(x, aligned(lengths, x.shape, (k,))))
+        here = axis - (len(shape) - x.ndim)
+        if here < 0 or x.shape[here] != shape[axis]:  # the length is that of the vector after broadcasting
+            x = broadcast_to_op(x, shape=shape)
+            here = axis
+        lengths = clip_op(length_op(x, axis=(here,)), eps, INF)
+        parts.append(divide(x, aligned(lengths, x.shape, (here,))))
     return sum_op(multiply(*parts), axis=(axis,))
 
 

@@ -363,6 +363,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     axis = normalize_axis_index(axis, a.ndim)
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
+    if n == 0:
+        return a
     ends = []
     for end in (prepend, append):
         if end is not None and not isinstance(end, type(np._NoValue)):

@@ -52,7 +52,8 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
         return sum_to(multiply(expand_dims(H(x), -1), expand_dims(g, -2)), shape=y_shape)
     if len(y_shape) == 2 and x.ndim > 2:  # one product over all leading axes, not one for each and a sum
         k, m = y_shape
-        return matmul_op(_turned(H(reshape_op(x, shape=(math.prod(x.shape[:-1]), k)))), reshape_op(g, shape=(math.prod(x.shape[:-1]), m)))
+        rows = math.prod(x.shape[:-1])
+        return matmul_op(_turned(H(reshape_op(x, shape=(rows, k)))), reshape_op(g, shape=(rows, m)))
     out = matmul_op(H(_turned(x)), g)
     return out if out.shape == y_shape else sum_to(out, shape=y_shape)
 

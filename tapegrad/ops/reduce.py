@@ -16,6 +16,7 @@ from .elementwise import (
     absolute,
     div_no_nan,
     divide,
+    equal,
     exp,
     log,
     maximum,
@@ -101,8 +102,8 @@ def _var_rule(g: Any, x: Any, axis: tuple[int, ...], ddof: float) -> Any:
 
 def _std_rule(g: Any, x: Any, out: Any, axis: tuple[int, ...], ddof: float) -> Any:
     n = count_of(x.shape, axis) - ddof
-    top = multiply(aligned(g, x.shape, axis), multiply(_centred(x, axis), 1.0 / n if n > 0 else math.nan))
-    return div_no_nan(top, aligned(out, x.shape, axis))
+    slope = divide(1.0 / n if n > 0 else math.nan, where_op(equal(out, 0), math.inf, out))  # 0 for a constant
+    return multiply(multiply(aligned(g, x.shape, axis), aligned(slope, x.shape, axis)), _centred(x, axis))
 
 
 var_op.vjp(x=_var_rule)
@@ -497,11 +498,13 @@ def cumulative_prod(
 def logsumexp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False) -> Any:
     """log(sum(b * e**a)) over axes (None: all), without overflow; scipy.special's name and arguments."""
     a = operand(a, "logsumexp")
+    if isinstance(b, bool):
+        raise TypeError(f"logsumexp: b={b} is no weight; the third argument is b as in SciPy, so write keepdims={b}")
     if b is not None:
         b = operand(b, "logsumexp")
         shape = np.broadcast_shapes(a.shape, b.shape)
         a = broadcast_to_op(a, shape=shape)
-    axes = canonical_axes(axis, a.ndim, "axis")
+    axes = _reduced(axis, a.ndim)
     if b is None:
         return logsumexp_op(_inexact(a, None), axis=axes, keepdims=bool(keepdims))
     best = np.max((a._data if isinstance(a, Recorded) else a).real, axis=axes, keepdims=True, initial=-np.inf)

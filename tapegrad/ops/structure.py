@@ -18,6 +18,11 @@ def canonical_axes(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, Recorded):
+        if axis.dtype.kind not in "iu":
+            raise TypeError(
+                f"{name} must be an int or several, got a Tensor of dtype {axis.dtype} {axis.shape}; of two arrays, "
+                "tg.maximum and tg.minimum give the larger and the smaller entries"
+            )
         axis = axis._data.tolist()
     return normalize_axis_tuple(axis, ndim, name)
 
@@ -337,6 +342,8 @@ def deliver(result: Any, out: Any, name: str) -> Any:
         return result
     if isinstance(out, tuple):
         (out,) = out
+    if not isinstance(out, (Recorded, np.ndarray)):
+        raise TypeError(f"{name}: out must be a Tensor or an ndarray, got {out!r}; NumPy's keywords go by name")
     if tuple(out.shape) != tuple(result.shape):
         raise ValueError(f"{name}: out has shape {tuple(out.shape)}, the result {tuple(result.shape)}")
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
