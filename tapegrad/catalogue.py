@@ -86,7 +86,7 @@ def markdown() -> str:
     ]
     families: dict[str, list[Op]] = {}
     for op in find():
-        module: Any = op.module or op.forward.__module__
+        module: Any = op.module or getattr(op.forward, "__module__", None) or "numpy"
         family = str(module).rpartition(".")[2]
         families.setdefault("elementwise" if family in ("", "numpy", "umath", "_core") else family, []).append(op)
     for family in sorted(families):

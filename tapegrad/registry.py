@@ -687,11 +687,17 @@ def ufunc(f: Any, doc: str, *, like: Draw | Sequence[Draw] | None = None, name: 
 
 
 def numpy_name(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Say which NumPy functions, or (ufunc, method) pairs, the decorated public function stands for."""
+    """Say which NumPy functions, or (ufunc, method) pairs, the decorated public function stands for.
+
+    A function that older supported releases of NumPy lack is given by its name.
+    """
 
     def register(f: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            BY_NUMPY[function] = f
+            if isinstance(function, str):
+                function = getattr(np, function, None)
+            if function is not None:
+                BY_NUMPY[function] = f
         return f
 
     return register

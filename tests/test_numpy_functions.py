@@ -145,7 +145,8 @@ for _f in (np.cumsum, np.cumprod):
     case(_f, lambda a, f=_f: f(a, 1), INTS)
     case(_f, lambda a, f=_f: f(a, 0), S)
     case(_f, lambda a, f=_f: f(a, 0), EMPTY)
-for _f in (np.cumulative_sum, np.cumulative_prod):
+RECENT = hasattr(np, "unstack")  # functions that came with NumPy 2.1
+for _f in (np.cumulative_sum, np.cumulative_prod) if RECENT else ():
     case(_f, lambda a, f=_f: f(a), V)
     case(_f, lambda a, f=_f: f(a, axis=1, include_initial=True), X)
     case(_f, lambda a, f=_f: f(a, axis=-2, dtype=np.float64), SINGLE)
@@ -159,8 +160,9 @@ case(np.average, lambda a: np.average(a, axis=1), INTS)
 
 # -- shapes --------------------------------------------------------------------------------------------------
 
-case(np.astype, lambda a: np.astype(a, np.float64), SINGLE)
-case(np.astype, lambda a: np.astype(a, np.int64), X)
+if hasattr(np, "astype"):
+    case(np.astype, lambda a: np.astype(a, np.float64), SINGLE)
+    case(np.astype, lambda a: np.astype(a, np.int64), X)
 case(np.broadcast_to, lambda a: np.broadcast_to(a, (2, 3, 4)), X)
 case(np.broadcast_to, lambda a: np.broadcast_to(a, 3), S)
 case(np.broadcast_arrays, lambda a, b: np.broadcast_arrays(a, b), X, V3.reshape(3, 1))
@@ -221,7 +223,8 @@ case(np.vsplit, lambda a: np.vsplit(a, 3), X)
 case(np.hsplit, lambda a: np.hsplit(a, 2), X)
 case(np.hsplit, lambda a: np.hsplit(a, [2]), V)
 case(np.dsplit, lambda a: np.dsplit(a, 2), X3)
-case(np.unstack, lambda a: np.unstack(a, axis=1), X)
+if RECENT:
+    case(np.unstack, lambda a: np.unstack(a, axis=1), X)
 case(np.meshgrid, lambda a, b: np.meshgrid(a, b), V, V3)
 case(np.meshgrid, lambda a, b: np.meshgrid(a, b, indexing="ij", sparse=True), V, V3)
 case(np.copy, lambda a: np.copy(a), X)
@@ -247,7 +250,8 @@ for _width in (1, (1, 2), ((0, 1), (2, 0))):
 case(np.pad, lambda a: np.pad(a, 5, mode="reflect"), X)
 case(np.pad, lambda a: np.pad(a, 1, constant_values=2), X)
 case(np.pad, lambda a: np.pad(a, 1, constant_values=((1, 2), (3, 4))), SINGLE)
-case(np.pad, lambda a: np.pad(a, {0: 1, -1: (0, 2)}), X)
+if "dict" in (np.pad.__doc__ or ""):
+    case(np.pad, lambda a: np.pad(a, {0: 1, -1: (0, 2)}), X)
 case(np.repeat, lambda a: np.repeat(a, 2), X)
 case(np.repeat, lambda a: np.repeat(a, [1, 0, 2], axis=0), X)
 for _offset in (-2, 0, 1, 9):
@@ -311,7 +315,8 @@ case(np.einsum, lambda a, b: np.einsum("ij,ij->i", a, b, optimize=False, dtype=n
 
 case(np.clip, lambda a: np.clip(a, -0.5, 0.7), X)
 case(np.clip, lambda a: np.clip(a, None, 0.7), SINGLE)
-case(np.clip, lambda a: np.clip(a, min=-0.1), X)
+if RECENT:
+    case(np.clip, lambda a: np.clip(a, min=-0.1), X)
 case(np.clip, lambda a, b: np.clip(a, b, b + 1), X, V[:4])
 case(np.clip, lambda a: np.clip(a, 2, 5), INTS)
 case(np.nan_to_num, lambda a: np.nan_to_num(a), NAN, grad=False)

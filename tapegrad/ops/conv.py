@@ -13,6 +13,7 @@ from ..registry import op, operand
 from ..samples import real
 from .elementwise import H, add
 from .geometry import ints, paddings, same_dtype
+from .index import pad_op
 from .reduce import sum_op
 from .structure import reshape_op
 
@@ -44,12 +45,6 @@ def _conv(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: Any)
     return conv2d_op(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
-def _outputs(x: Any, w: Any, y_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    """_conv, less the last outputs where `y_shape` has fewer: an output_padding may be longer than the stride."""
-    out = _conv(x, w, stride, padding, dilation, groups)
-    return out if out.shape[2:] == y_shape[2:] else out[:, :, : y_shape[2], : y_shape[3]]
-
-
 def _image(y: Any, w: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
     return conv_image(y, w, size=shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups)
 
@@ -68,17 +63,13 @@ conv2d_op.vjp(
     bias=lambda g: sum_op(g, axis=(0, 2, 3)),
 )
 conv_image.vjp(
-    y=lambda g, weight, y_shape, stride, padding, dilation, groups: _outputs(
-        g, H(weight), y_shape, stride, padding, dilation, groups
-    ),
+    y=lambda g, weight, stride, padding, dilation, groups: _conv(g, H(weight), stride, padding, dilation, groups),
     weight=lambda g, y, weight_shape, stride, padding, dilation, groups: _filter(
         H(y), g, weight_shape, stride, padding, dilation, groups
     ),
 )
 conv_filter.vjp(
-    y=lambda g, x, y_shape, stride, padding, dilation, groups: _outputs(
-        H(x), g, y_shape, stride, padding, dilation, groups
-    ),
+    y=lambda g, x, stride, padding, dilation, groups: _conv(H(x), g, stride, padding, dilation, groups),
     x=lambda g, y, x_shape, stride, padding, dilation, groups: _image(
         H(y), g, x_shape, stride, padding, dilation, groups
     ),
@@ -238,20 +229,28 @@ def _transposed(
     holes = ints(dilation, spatial, f"{name}: dilation", 1)
     pads = tuple((p, p) for p in ints(padding, spatial, f"{name}: padding", 0))
     extra = ints(output_padding, spatial, f"{name}: output_padding", 0)
-    size = []
+    size, borders, beyond = [], [], []
     for n, k, s, p, d, e in zip(x.shape[-spatial:], weight.shape[2:], steps, pads, holes, extra, strict=True):
         if e >= max(s, d):
             raise ValueError(f"{name}: output_padding {e} must be smaller than stride {s} or dilation {d}")
         size.append((n - 1) * s - p[0] - p[1] + d * (k - 1) + e + 1)
+        # at a stride and more, conv2d of the result would have more outputs than x: less is cut off behind, and what
+        # no filter reaches is put there as zeros
+        back = min(e, p[1]) if e >= s else 0
+        borders.append((p[0], p[1] - back))
+        beyond.append(max(0, e - back - s + 1))
     if min(size) < 1:
         raise ValueError(f"{name}: the result would have size {tuple(size)} ({shapes}, padding {padding})")
+    pads, size = tuple(borders), [n - m for n, m in zip(size, beyond, strict=True)]
     if not batched:
         x = reshape_op(x, shape=(1, *x.shape))
     if spatial == 1:
         x = reshape_op(x, shape=(*x.shape[:2], 1, x.shape[2]))
         weight = reshape_op(weight, shape=(*weight.shape[:2], 1, weight.shape[2]))
-        steps, holes, pads, size = (1, *steps), (1, *holes), ((0, 0), *pads), [1, *size]
+        steps, holes, pads, size, beyond = (1, *steps), (1, *holes), ((0, 0), *pads), [1, *size], [0, *beyond]
     y = conv_image(x, weight, size=tuple(size), stride=steps, padding=pads, dilation=holes, groups=groups)
+    if any(beyond):
+        y = pad_op(y, widths=((0, 0), (0, 0), (0, beyond[0]), (0, beyond[1])))
     if bias is not None:
         y = add(y, reshape_op(bias, shape=(filters, 1, 1)))
     return _as_given(y, batched, spatial)

@@ -202,13 +202,7 @@ def batch_norm(
         raise ValueError(f"batch_norm: x needs at least 2 axes (N, C, ...), it has shape {x.shape}")
     channels = x.shape[1]
     x, weight, bias = _operands("batch_norm", x, weight, bias, (channels,), "the shape of the channels")
-    for label, running in (("running_mean", running_mean), ("running_var", running_var)):
-        if running is not None and np.shape(running) != (channels,):
-            raise ValueError(
-                f"batch_norm: {label} has shape {np.shape(running)}, x has {channels} channels ({x.shape})"
-            )
-    if (running_mean is None) != (running_var is None):
-        raise ValueError("batch_norm: give both running_mean and running_var, or neither")
+    _check_running("batch_norm", running_mean, running_var, x)
     axes = (0, *range(2, x.ndim))
     shape = (1, channels) + (1,) * (x.ndim - 2)
     if not training:
@@ -229,6 +223,16 @@ def batch_norm(
         _update(running_mean, batch_mean.reshape(channels), momentum)
         _update(running_var, batch_var * (count / (count - 1)), momentum)
     return y
+
+
+def _check_running(name: str, mean: Any, var: Any, x: Any) -> None:
+    for label, running in (("running_mean", mean), ("running_var", var)):
+        if running is not None and np.shape(running) != x.shape[1:2]:
+            raise ValueError(
+                f"{name}: {label} has shape {np.shape(running)}, x has {x.shape[1]} channels ({x.shape})"
+            )
+    if (mean is None) != (var is None):
+        raise ValueError(f"{name}: give both running_mean and running_var, or neither")
 
 
 def _update(running: Any, batch: Any, momentum: float) -> None:
@@ -275,10 +279,26 @@ def instance_norm(
     x: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
     use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
-    """Each channel of each image of x (N, C, ...) to mean 0 and variance 1, times weight (C,), plus bias (C,)."""
+    """Each channel of each image of x (N, C, ...) to mean 0 and variance 1, times weight (C,), plus bias (C,).
+
+    running_mean and running_var (C,) are updated in place with the images' mean statistics, as in batch_norm; with
+    use_input_stats=False it is they that x is normalised with.
+    """
     x = operand(x, "instance_norm")
     if x.ndim < 3:
         raise ValueError(f"instance_norm: x needs at least 3 axes (N, C, ...), it has shape {x.shape}")
-    if not use_input_stats or running_mean is not None or running_var is not None:
-        raise ValueError("instance_norm: running statistics are not supported; batch_norm has them")
-    return group_norm(x, x.shape[1], weight, bias, eps)
+    channels = x.shape[1]
+    _check_running("instance_norm", running_mean, running_var, x)
+    if not use_input_stats:
+        if running_mean is None:
+            raise ValueError("instance_norm: with use_input_stats=False it needs running_mean and running_var")
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    y = group_norm(x, channels, weight, bias, eps)
+    if running_mean is not None:
+        axes = tuple(range(2, x.ndim))
+        if count_of(x.shape, axes) <= 1:
+            raise ValueError(f"instance_norm: running_var needs more than one value per channel, x has shape {x.shape}")
+        raw = x._data if isinstance(x, Recorded) else x
+        _update(running_mean, np.mean(raw, axis=axes).mean(0), momentum)
+        _update(running_var, np.var(raw, axis=axes, ddof=1).mean(0), momentum)
+    return y

@@ -176,12 +176,13 @@ def _window(
     for n, k, s, p, d in zip(x.shape[2:], kernel, steps, pads, holes, strict=True):
         if 2 * p > k:
             raise ValueError(f"{name}: padding {p} is more than half the kernel of {k}, so a window could see nothing")
-        if n + 2 * p < d * (k - 1) + 1:
+        count = out_size(n, k, s, (p, p), d, bool(ceil_mode))
+        if count < 1 or (n + 2 * p < d * (k - 1) + 1 and not ceil_mode):
             raise ValueError(
                 f"{name}: the window reaches over {d * (k - 1) + 1} pixels, the padded image has {n + 2 * p} "
                 f"(x {x.shape}, kernel_size {kernel_size}, padding {padding}, dilation {dilation})"
             )
-        size.append(out_size(n, k, s, (p, p), d, bool(ceil_mode)))
+        size.append(count)
     return dict(kernel=kernel, stride=steps, padding=tuple((p, p) for p in pads), dilation=holes, size_out=tuple(size))
 
 

@@ -479,7 +479,7 @@ def _with_initial(f: Any, neutral: float, x: Any, axis: int | None, dtype: Any, 
     return concatenate_op(first, y, axis=axis)
 
 
-@numpy_name(np.cumulative_sum)
+@numpy_name("cumulative_sum")
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:
@@ -487,7 +487,7 @@ def cumulative_sum(
     return deliver(_with_initial(cumsum, 0, x, axis, dtype, include_initial), out, "cumulative_sum")
 
 
-@numpy_name(np.cumulative_prod)
+@numpy_name("cumulative_prod")
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:

@@ -118,7 +118,7 @@ stack_op.sample(real(2, 3), real(2, 3), axis=1).sample(real(), real(), real(), a
 # -- public functions: NumPy's names and arguments -----------------------------------------------------------
 
 
-@numpy_name(np.astype)
+@numpy_name("astype")
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """x as another dtype; to an integer or bool dtype the gradient ends."""
     x = operand(x, "astype")
@@ -501,7 +501,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 2)
 
 
-@numpy_name(np.unstack)
+@numpy_name("unstack")
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of x along an axis."""
     x = operand(x, "unstack")
