@@ -250,7 +250,7 @@ for _width in (1, (1, 2), ((0, 1), (2, 0))):
 case(np.pad, lambda a: np.pad(a, 5, mode="reflect"), X)
 case(np.pad, lambda a: np.pad(a, 1, constant_values=2), X)
 case(np.pad, lambda a: np.pad(a, 1, constant_values=((1, 2), (3, 4))), SINGLE)
-if "dict" in (np.pad.__doc__ or ""):
+if np.lib.NumpyVersion(np.__version__) >= "2.3.0":  # widths by axis are newer than the oldest release supported
     case(np.pad, lambda a: np.pad(a, {0: 1, -1: (0, 2)}), X)
 case(np.repeat, lambda a: np.repeat(a, 2), X)
 case(np.repeat, lambda a: np.repeat(a, [1, 0, 2], axis=0), X)
