@@ -400,11 +400,7 @@ class Tensor(Recorded):
 
     def _writable(self, what: str) -> None:
         """Refuse to write into what NumPy would have made a view: the original would not see it."""
-        if (
-            (self.node is not None and self.node.op is not None and self.node.op.view)
-            or (self._leaf is None and not self._data.flags.writeable)
-            or (self.node is not None and self.node.op is X.getitem and not any_array(self.node))
-        ):
+        if (_is_view(self.node) or (self._leaf is None and not self._data.flags.writeable)) and not _alone(self):
             raise RuntimeError(
                 f"{what}: in NumPy this tensor of shape {self.shape} would be a view, and the write go through to "
                 "another; here the other would not see it. Index once, x[0, 1] = 5 and not x[0][1] = 5, or write into "
@@ -572,6 +568,29 @@ def any_array(node: Node) -> bool:
     return builtins.len(node.inputs) > 1
 
 
+def _is_view(node: Node | None) -> bool:
+    """Whether NumPy's result of that op shares its memory with the operand."""
+    return node is not None and node.op is not None and (node.op.view or (node.op is X.getitem and not any_array(node)))
+
+
+def _base_holders(t: Any) -> int:
+    """How many hold the buffer that t is a view of, less those on the tape above t, which only read it."""
+    base = t._data.base
+    held = sys.getrefcount(base)
+    node = t.node
+    while isinstance(node, Node):
+        if node.value is base or (node.value is not None and node.value is not t._data and node.value.base is base):
+            held -= 1
+        held -= builtins.sum([k is base for k in node.kept])
+        node = node.inputs[0] if _is_view(node) else None
+    return held
+
+
+def _alone(t: Any) -> bool:
+    """Whether no Tensor or array but t can see what t is a view of, as after (x * 2).reshape(3, 4)."""
+    return t._data.base is None or (type(t._data.base) is np.ndarray and _base_holders(t) <= ALONE_ABOVE)
+
+
 def _op_name(node: Node) -> str:
     return node.inputs[0].op.name if node.op.name == "part" else node.op.name  # type: ignore[no-any-return]
 
@@ -591,3 +610,4 @@ def _plain_nested(data: Any) -> Any:
 set_tensor_type(Tensor)
 _probe = Tensor(0.0)
 ALONE = _sole(_probe)  # what the interpreter counts for a buffer that only its Tensor holds
+ALONE_ABOVE = _base_holders(Tensor(np.zeros(9)).reshape(3, 3))  # and for one that only a view of it holds

@@ -253,6 +253,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
         raise ValueError("pad: reflect_type 'odd' is not supported; 'even' is")
     kwargs.pop("reflect_type", None)
     _no_more("pad", mode, kwargs)
+    if not any(n for pair in widths for n in pair):
+        return cast(x, dtype=x.dtype)
     for axis, width in enumerate(widths):
         if any(width):
             places = np.pad(np.arange(x.shape[axis]), width, mode="edge" if mode == "empty" else mode)  # type: ignore[call-overload]

@@ -447,12 +447,13 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
         return reshape_op(roll(reshape_op(x, shape=(x.size,)), shift, 0), shape=x.shape)
     axes = np.asarray(normalize_axis_tuple(axis, x.ndim, "axis", allow_duplicate=True))
     shifts, axes = np.broadcast_arrays(np.asarray(shift), axes)
+    given = x
     for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
         n = x.shape[i]
         if n and by % n:
             ahead = (slice(None),) * i
             x = concatenate_op(x[(*ahead, slice(n - by % n, None))], x[(*ahead, slice(None, n - by % n))], axis=i)
-    return x
+    return x if x is not given else cast(x, dtype=x.dtype)  # never x itself, which could then be changed in place
 
 
 @numpy_name(np.split)
