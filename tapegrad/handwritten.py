@@ -608,7 +608,7 @@ class _Pair:
             )
         if some and partly:  # as in a max pool, where a later window may also have overwritten with 0
             return (
-                "contributions that overlap are assigned, not added: wrong entries hold what one of their windows gives "
+                "contributions that overlap are assigned, not added: wrong entries hold what one of the windows gives "
                 "or 0; write dx[window] += ..., not ="
             )
         return None

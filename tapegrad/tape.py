@@ -128,6 +128,24 @@ def size_text(nbytes: float) -> str:
     return f"{nbytes:.1f} GB"
 
 
+def kept_bytes(nodes: Sequence[Node]) -> dict[Node, int]:
+    """Bytes that each node keeps for the backward; a buffer that several keep counts for the first."""
+    seen: set[int] = set()
+    sums: dict[Node, int] = {}
+    for node in nodes:
+        if node.op is None or node.kept is SPENT:
+            continue
+        for value in node.kept:
+            for array in value if type(value) is tuple else (value,):
+                if isinstance(array, np.ndarray):
+                    while isinstance(array.base, np.ndarray):
+                        array = array.base
+                    if id(array) not in seen:
+                        seen.add(id(array))
+                        sums[node] = sums.get(node, 0) + array.nbytes
+    return sums
+
+
 def gather(roots: Sequence[Node]) -> list[Node]:
     """All nodes that `roots` depend on, oldest first; an explicit stack, so a long chain is no recursion."""
     seen = set(roots)
@@ -169,19 +187,9 @@ class Tape(Sequence[Node]):
 
     def kept(self) -> dict[str, int]:
         """Bytes kept for the backward, by op, largest first. A buffer that several nodes keep counts once."""
-        seen: set[int] = set()
         sums: dict[str, int] = {}
-        for node in self.nodes:
-            if node.op is None or node.kept is SPENT:
-                continue
-            for value in node.kept:
-                for array in value if type(value) is tuple else (value,):
-                    if isinstance(array, np.ndarray):
-                        while isinstance(array.base, np.ndarray):
-                            array = array.base
-                        if id(array) not in seen:
-                            seen.add(id(array))
-                            sums[node.op.name] = sums.get(node.op.name, 0) + array.nbytes
+        for node, nbytes in kept_bytes(self.nodes).items():
+            sums[node.op.name] = sums.get(node.op.name, 0) + nbytes
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
     def names(self) -> dict[Node, str]:

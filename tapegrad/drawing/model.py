@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..registry import PART
-from ..tape import SPENT, Node, Tape, constant_text, short_dtype, size_text
+from ..tape import SPENT, Node, Tape, constant_text, kept_bytes, short_dtype, size_text
 from .families import SYMBOLS, family
 from .numbers import Numbers, number_text, numbers
 
@@ -464,20 +464,7 @@ class _Drawing:
         """Bytes kept per op; a buffer that several keep counts where it was kept first."""
         if not self.memory:
             return {}
-        seen: set[int] = set()
-        sums: dict[Node, int] = {}
-        for node in self.tape.nodes:
-            if node.op is None or node.kept is SPENT:
-                continue
-            for value in node.kept:
-                for array in value if type(value) is tuple else (value,):
-                    if isinstance(array, np.ndarray):
-                        while isinstance(array.base, np.ndarray):
-                            array = array.base
-                        if id(array) not in seen:
-                            seen.add(id(array))
-                            sums[node] = sums.get(node, 0) + array.nbytes
-        return sums
+        return kept_bytes(self.tape.nodes)
 
     def _note(self, unit: _Unit) -> str:
         total = sum(self.kept.get(n, 0) for n in unit.ops)

@@ -21,14 +21,16 @@ class _Conv(Module):
     """What all convolutions have: settings, weight, bias, and how they start."""
 
     spatial = 2
+    transposed = False
     bias: Parameter | None
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-        groups: int, bias: bool, padding_mode: str, dtype: Any, generator: Any, transposed: bool = False,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, dtype: Any = None,
+        generator: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        name, n = type(self).__name__, self.spatial
+        name, n, transposed = type(self).__name__, self.spatial, self.transposed
         positive(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
         divided(name, groups, in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
@@ -92,16 +94,6 @@ class Conv2d(_Conv):
     "zeros", "reflect", "replicate" or "circular".
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, dtype: Any = None,
-        generator: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype,
-            generator,
-        )  # fmt: skip
-
     def forward(self, x: Any) -> Any:
         """x (N, in_channels, H, W) -> (N, out_channels, H', W')."""
         x, padding = self._bordered(x)
@@ -112,16 +104,6 @@ class Conv1d(_Conv):
     """Signals x (N, in_channels, L) -> (N, out_channels, L'). See Conv2d."""
 
     spatial = 1
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, dtype: Any = None,
-        generator: Any = None,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype,
-            generator,
-        )  # fmt: skip
 
     def forward(self, x: Any) -> Any:
         """x (N, in_channels, L) -> (N, out_channels, L')."""
@@ -136,14 +118,16 @@ class ConvTranspose2d(_Conv):
     H' = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
     """
 
+    transposed = True
+
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
         output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", *,
         dtype: Any = None, generator: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype,
-            generator, transposed=True,
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, dtype=dtype,
+            generator=generator,
         )  # fmt: skip
         self.output_padding = sizes(output_padding, 2, "ConvTranspose2d: output_padding", 0)
         for extra, step, hole in zip(self.output_padding, self.stride, self.dilation, strict=True):

@@ -373,7 +373,9 @@ def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: An
     x = operand(x, "clip")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     if x.dtype.kind == "c" and isinstance(x, Recorded) and x.requires_grad:
-        raise TypeError(f"clip: x is complex ({x.dtype}), and has no order to differentiate; clip tg.real or tg.abs of x")
+        raise TypeError(
+            f"clip: x is complex ({x.dtype}), and complex numbers have no order; clip tg.real or tg.abs of x"
+        )
     if x.dtype.kind not in "f" and not isinstance(low, Recorded) and not isinstance(high, Recorded):
         data = np.asarray(np.clip(_raw(x), low, high))
         return deliver(wrap(data) if isinstance(x, Recorded) else data, out, "clip")

@@ -228,9 +228,7 @@ def batch_norm(
 def _check_running(name: str, mean: Any, var: Any, x: Any) -> None:
     for label, running in (("running_mean", mean), ("running_var", var)):
         if running is not None and np.shape(running) != x.shape[1:2]:
-            raise ValueError(
-                f"{name}: {label} has shape {np.shape(running)}, x has {x.shape[1]} channels ({x.shape})"
-            )
+            raise ValueError(f"{name}: {label} has shape {np.shape(running)}, x has {x.shape[1]} channels ({x.shape})")
     if (mean is None) != (var is None):
         raise ValueError(f"{name}: give both running_mean and running_var, or neither")
 

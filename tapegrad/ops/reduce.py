@@ -14,7 +14,6 @@ from ..samples import complexes, distinct, real
 from .elementwise import (
     H,
     absolute,
-    div_no_nan,
     divide,
     equal,
     exp,
