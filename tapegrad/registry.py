@@ -428,6 +428,8 @@ class Op:
             else:
                 if type(a) is not ndarray and isinstance(a, (list, tuple)):
                     a = operand(a, self.name)
+                    if isinstance(a, Recorded):  # Tensors in the list were stacked
+                        return self._run((*args[:i], a, *args[i + 1 :]), params)
                 values.append(a)
             bit <<= 1
         result = self.forward(*values, **params)

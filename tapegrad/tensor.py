@@ -458,7 +458,7 @@ class Tensor(Recorded):
     def __rmod__(self, y: Any) -> Tensor: return E.remainder(y, self)  # type: ignore[no-any-return]
     def __divmod__(self, y: Any) -> Any: return E.divmod(self, y)
     def __rdivmod__(self, y: Any) -> Any: return E.divmod(y, self)
-    def __pow__(self, y: Any, modulo: None = None) -> Tensor: return E.square(self) if type(y) is int and y == 2 else E.power(self, y)  # type: ignore[no-any-return]  # noqa: E501
+    def __pow__(self, y: Any) -> Tensor: return E.square(self) if type(y) is int and y == 2 else E.power(self, y)  # type: ignore[no-any-return]
     def __rpow__(self, y: Any) -> Tensor: return E.power(y, self)  # type: ignore[no-any-return]
     def __matmul__(self, y: Any) -> Tensor: return L.matmul(self, y)  # type: ignore[no-any-return]
     def __rmatmul__(self, y: Any) -> Tensor: return L.matmul(y, self)  # type: ignore[no-any-return]
@@ -490,7 +490,7 @@ class Tensor(Recorded):
     def __itruediv__(self, y: Any) -> Self: return self._inplace(E.divide(self, y), "/=")
     def __ifloordiv__(self, y: Any) -> Self: return self._inplace(E.floor_divide(self, y), "//=")
     def __imod__(self, y: Any) -> Self: return self._inplace(E.remainder(self, y), "%=")
-    def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")  # type: ignore[misc]
+    def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")
     def __imatmul__(self, y: Any) -> Self: return self._inplace(L.matmul(self, y), "@=")
     def __iand__(self, y: Any) -> Self: return self._inplace(E.bitwise_and(self, y), "&=")
     def __ior__(self, y: Any) -> Self: return self._inplace(E.bitwise_or(self, y), "|=")

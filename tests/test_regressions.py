@@ -139,3 +139,22 @@ def test_a_copy_in_numpy_is_never_the_tensor_itself(copy):
     y = copy(x)
     y += 1
     assert x.data.tolist() == np.ones((3, 4)).tolist()
+
+
+def test_a_list_with_tensors_is_an_operand():
+    x = leaf(3)
+    (x * [x[0], x[1], 2.0] + [1.0, x[2], x[0]]).sum().backward()
+    a, b, c = x.data
+    np.testing.assert_allclose(x.grad.data, [2 * a + 1, 2 * b, 3.0])
+
+
+def test_pow_with_a_modulus_is_refused():
+    with pytest.raises(TypeError):
+        pow(leaf(3), 2, 3)
+
+
+def test_products_of_numpy_linalg_are_the_ones_of_numpy():
+    x = leaf(3, 3)
+    for f in (np.linalg.matmul, np.linalg.vecdot, np.linalg.tensordot):
+        np.testing.assert_allclose(f(x, x).data, f(x.data, x.data))
+    np.testing.assert_allclose(np.linalg.matrix_transpose(x).data, x.data.T)

@@ -65,7 +65,7 @@ matmul_op.sample(real(2, 3), real(3, 4)).sample(real(3), real(3)).sample(real(3)
 matmul_op.sample(real(2, 3, 4), real(4, 5)).sample(real(2, 1, 3, 4), real(5, 4, 2)).sample(real(2, 0), real(0, 3))
 
 
-@numpy_name(np.matmul)
+@numpy_name(np.matmul, np.linalg.matmul)
 def matmul(x: Any, y: Any, /, out: Any = None) -> Any:
     """Matrices x (..., n, k) by y (..., k, m) -> (..., n, m), the leading axes broadcast; a vector counts as (k,)."""
     x, y = operand(x, "matmul"), operand(y, "matmul")
@@ -106,7 +106,7 @@ def vdot(a: Any, b: Any, /) -> Any:
     return matmul_op(conjugate(reshape_op(a, shape=(a.size,))), reshape_op(b, shape=(b.size,)))
 
 
-@numpy_name(np.vecdot)
+@numpy_name(np.vecdot, np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The sum of conj(x1) * x2 along an axis."""
     x1, x2 = operand(x1, "vecdot"), operand(x2, "vecdot")
@@ -125,7 +125,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     return deliver(multiply(reshape_op(a, shape=(a.size, 1)), reshape_op(b, shape=(1, b.size))), out, "outer")
 
 
-@numpy_name(np.tensordot)
+@numpy_name(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over pairs of axes: the last of a with the first of b, or those named."""
     a, b = operand(a, "tensordot"), operand(b, "tensordot")

@@ -201,7 +201,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
 permute_dims = transpose
 
 
-@numpy_name(np.matrix_transpose)
+@numpy_name(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     """The last two axes exchanged."""
     x = operand(x, "matrix_transpose")
