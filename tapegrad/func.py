@@ -13,6 +13,7 @@ import numpy as np
 
 from .backward import _order, walk
 from .forward import push
+from .ops.elementwise import H
 from .ops.structure import alias, reshape, stack
 from .registry import Recorded, node_of, wrap
 from .tape import Node, state
@@ -274,7 +275,7 @@ def jacrev(f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Ca
             for k in range(int(np.prod(np.shape(t)))):
                 seed = np.zeros(np.shape(t), t.dtype if isinstance(t, Recorded) else float)
                 seed.reshape(-1)[k] = 1
-                rows.append(_pull([t], [seed], level, record))
+                rows.append(_row(t, seed, level, record))
             columns = []
             for j, v in enumerate(level.variables):
                 shape = np.shape(t) + v.shape
@@ -287,6 +288,22 @@ def jacrev(f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Ca
         return (result, _lowered(aux, level)) if has_aux else result
 
     return jacobian
+
+
+def _row(t: Any, seed: Any, level: Level, record: bool) -> list[Any]:
+    """One row of the Jacobian. A pull of a complex result gives J^H v: its conjugate is the row of a holomorphic f."""
+    pulled = _pull([t], [seed], level, record)
+    if seed.dtype.kind != "c":
+        return pulled
+    turned = None
+    row = []
+    for i, (v, g) in enumerate(zip(level.variables, pulled, strict=True)):
+        if v.dtype.kind == "c":
+            row.append(H(g))
+        else:  # real in, complex out: the pull of 1 is the real part, that of 1j the imaginary one
+            turned = _pull([t], [1j * seed], level, record) if turned is None else turned
+            row.append(g + 1j * turned[i])
+    return row
 
 
 def _stacked(parts: list[Any], axis: int) -> Any:

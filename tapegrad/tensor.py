@@ -23,7 +23,7 @@ from .ops import linalg as L
 from .ops import reduce as R
 from .ops import sorting as O
 from .ops import structure as S
-from .registry import Leaf, Recorded, node_of, operand, set_tensor_type, wrap
+from .registry import OPS, Leaf, Recorded, node_of, operand, set_tensor_type, wrap
 from .tape import Node, state
 
 __all__ = ["Tensor"]
@@ -334,7 +334,11 @@ class Tensor(Recorded):
         return bool(self._data)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data.item(), spec) if self.ndim == 0 and spec else format(repr(self), spec)
+        if not spec:
+            return repr(self)
+        if self.size != 1:
+            raise TypeError(f"format: {spec!r} is for one number, this tensor has shape {self.shape}")
+        return format(self._data.item(), spec)
 
     def __repr__(self) -> str:
         body = np.array2string(self._data, separator=", ", prefix="tensor(")
@@ -368,6 +372,8 @@ class Tensor(Recorded):
     def __getattr__(self, name: str) -> Any:
         if name in REFUSED:
             raise AttributeError(f"Tensor.{name} {REFUSED[name]}")
+        if name in OPS:
+            raise AttributeError(f"Tensor has no attribute {name!r}; the function tg.{name}(t) is there")
         raise AttributeError(f"Tensor has no attribute {name!r}")
 
     # -- items ---------------------------------------------------------------------------------------------

@@ -162,3 +162,11 @@ def test_leaves_are_left_alone() -> None:
 def test_independent_results_have_zero_derivatives() -> None:
     np.testing.assert_array_equal(grad(lambda x: 3.0)(X), np.zeros(3))
     np.testing.assert_array_equal(jacfwd(lambda x: np.ones(2))(X), np.zeros((2, 3)))
+
+
+def test_jacobians_of_complex_functions() -> None:
+    z = np.array([0.3 + 1j, -1.2 + 0.5j])
+    want = np.diag(np.exp(z) * (1 + z))
+    for jac in (jacrev, jacfwd):
+        np.testing.assert_allclose(jac(lambda z: np.exp(z) * z)(z), want)
+        np.testing.assert_allclose(jac(lambda x: np.exp(1j * x))(X), np.diag(1j * np.exp(1j * X)))
