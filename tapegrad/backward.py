@@ -5,6 +5,7 @@ Knows nodes, plans and how gradients add up; must not know any op's rule.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -23,6 +24,7 @@ __all__ = ["backward", "grad"]
 ndarray = np.ndarray
 
 
+_COMMITTING = threading.Lock()
 _INDEX = attrgetter("index")
 
 
@@ -304,6 +306,11 @@ def seed_for(t: Any, g: Any, record: bool, name: str) -> Any:
                 f"{name}: the tensor has shape {t.shape}; without a gradient only one element can be differentiated. "
                 f"Pass a gradient of shape {t.shape}, or sum it first."
             )
+        if t.dtype.kind == "c":
+            raise RuntimeError(
+                f"{name}: the tensor is complex ({t.dtype}), and a complex number has no gradient of its own. Take its "
+                "real part or size, or pass a gradient."
+            )
         return np.ones(t.shape, t.dtype)
     data = g._data if isinstance(g, Recorded) else np.asarray(g)
     if data.shape != t.shape:
@@ -379,15 +386,16 @@ def _commit(t: Any, g: Any) -> None:
         if 0 in g.strides and g.size > 1:
             g = np.array(g)
         g = wrap(g)
-    if t._leaf is None:
-        t._leaf = Leaf()
-    before = t._leaf.grad
-    if before is None:
-        t._leaf.grad = g
-    elif g.node is None and before.node is None:
-        t._leaf.grad = wrap(np.add(before._data, g._data))
-    else:
-        t._leaf.grad = add(before, g)
+    with _COMMITTING:  # two threads may add to the gradient of one leaf
+        if t._leaf is None:
+            t._leaf = Leaf()
+        before = t._leaf.grad
+        if before is None:
+            t._leaf.grad = g
+        elif g.node is None:
+            t._leaf.grad = wrap(np.add(before._data, g._data))  # not recorded, so neither is the sum
+        else:
+            t._leaf.grad = add(before, g)
 
 
 def differentiable(t: Any, name: str) -> Any:
@@ -457,6 +465,8 @@ class Handle:
 
 def register_hook(t: Any, hook: Callable[[Any], Any]) -> Handle:
     """Call `hook(gradient)` whenever the gradient of t is complete; what it returns, if not None, takes its place."""
+    if not callable(hook):
+        raise TypeError(f"register_hook: the hook must be a function of the gradient, got {type(hook).__name__}")
     extra = node_of(differentiable(t, "register_hook")).more()
     if extra.hooks is None:
         extra.hooks = {}

@@ -126,12 +126,17 @@ def _cut(t: Any, level: Level) -> Any:
 
 
 def _numbers(argnums: Any) -> tuple[int, ...]:
-    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums) if isinstance(argnums, (tuple, list)) else ()
+    if not numbers or not all(isinstance(n, int) for n in numbers) or len(set(numbers)) != len(numbers):
+        raise ValueError(f"argnums must be an int or several different ones, got {argnums!r}")
+    return numbers
 
 
 def _scalar(out: Any, name: str) -> Any:
-    if not isinstance(out, Recorded) and (isinstance(out, (tuple, list, dict)) or np.ndim(out) > 0):
-        raise TypeError(f"{name}: the function must give one scalar, it gave a {type(out).__name__}")
+    if not isinstance(out, (Recorded, np.ndarray, np.number, int, float)) or np.ndim(out) > 0 and np.size(out) != 1:
+        raise TypeError(f"{name}: the function must give one real scalar, it gave a {type(out).__name__}")
+    if isinstance(out, Recorded) and out.dtype.kind == "c":
+        raise TypeError(f"{name}: the function gave a complex number; take its real part or size, or use jacrev")
     if isinstance(out, Recorded) and out.shape != () and out.size != 1:
         raise TypeError(f"{name}: the function must give a scalar, it gave shape {out.shape}; sum it, or use jacrev")
     return out

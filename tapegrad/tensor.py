@@ -64,6 +64,12 @@ class Tensor(Recorded):
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
         if isinstance(data, Recorded):
+            if data.node is not None and data.node.op is not None and data.requires_grad and state.recording:
+                warnings.warn(
+                    "tensor: a copy loses the history of this result of an op; write t.detach() if you mean it, or "
+                    "t.copy() to keep the history.",
+                    stacklevel=_outside(),
+                )
             data = data._data
         elif isinstance(data, (list, tuple)):
             data = _plain_nested(data)
@@ -553,6 +559,7 @@ class Tensor(Recorded):
 
     def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
         """Sort in place along an axis, as ndarray.sort does; tg.sort gives a sorted copy."""
+        self._writable("sort")
         self._become(O.sort(self, axis, kind, order, stable=stable), "sort")
 
     def fill(self, value: Any) -> None:
@@ -561,6 +568,7 @@ class Tensor(Recorded):
 
     def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
         """Put values at places of the flat array, in place."""
+        self._writable("put")
         flat = S.copy(S.ravel(self))
         places = np.asarray(indices._data if isinstance(indices, Recorded) else indices)
         if mode != "raise":
@@ -611,6 +619,15 @@ def _plain_nested(data: Any) -> Any:
     if isinstance(data, Recorded) and data.requires_grad and state.recording:
         raise TypeError("tensor: the list holds Tensors that require grad, whose history a copy loses; use tg.stack")
     return data._data if isinstance(data, Recorded) else data
+
+
+def _outside() -> int:
+    """How far up the stack the first caller outside this package is, for warnings."""
+    level, frame = 1, sys._getframe(1)
+    package = __name__.rpartition(".")[0]
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(package):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    return level
 
 
 set_tensor_type(Tensor)

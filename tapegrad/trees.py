@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["flatten", "unflatten"]
@@ -22,17 +23,17 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
 
 def unflatten(structure: Any, leaves: list[Any]) -> Any:
     """The tree of a structure, filled with leaves in order."""
-    rest = iter(leaves)
+    return _fill(structure, iter(leaves))
 
-    def fill(s: Any) -> Any:
-        if s is None:
-            return None
-        if s == "leaf":
-            return next(rest)
-        kind, keys, parts = s
-        filled = [fill(p) for p in parts]
-        if kind is dict:
-            return dict(zip(keys, filled, strict=True))
-        return kind(*filled) if hasattr(kind, "_fields") else kind(filled)
 
-    return fill(structure)
+def _fill(structure: Any, leaves: Iterator[Any]) -> Any:
+    # a function of its own: one that calls itself from inside another is a reference cycle, and would hold the leaves
+    if structure is None:
+        return None
+    if structure == "leaf":
+        return next(leaves)
+    kind, keys, parts = structure
+    filled = [_fill(p, leaves) for p in parts]
+    if kind is dict:
+        return dict(zip(keys, filled, strict=True))
+    return kind(*filled) if hasattr(kind, "_fields") else kind(filled)

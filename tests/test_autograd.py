@@ -323,6 +323,49 @@ def test_no_silent_way_out() -> None:
         np.spacing(x)
 
 
+def test_a_copy_of_a_result_warns_that_its_history_is_lost() -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.warns(UserWarning, match="history"):
+        assert not tg.tensor(x * 2).requires_grad
+    tg.tensor(x)  # a leaf has none
+
+
+def test_no_grad_without_parentheses() -> None:
+    @tg.no_grad
+    def quiet(t: tg.Tensor) -> tg.Tensor:
+        return t * 2
+
+    assert not quiet(leaf(1.0)).requires_grad
+    assert tg.is_grad_enabled()
+
+
+def test_a_plain_backward_after_a_recorded_one_is_not_recorded() -> None:
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward(create_graph=True)
+    assert x.grad.requires_grad
+    for _ in range(3):
+        (x * x).sum().backward()
+    assert not x.grad.requires_grad
+    np.testing.assert_array_equal(x.grad.data, [8, 16])
+
+
+def test_a_complex_number_has_no_gradient_of_its_own() -> None:
+    z = tg.tensor(2.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="real part"):
+        (z * 1j).backward()
+    with pytest.raises(TypeError, match="hook"):
+        z.register_hook(5)
+
+
+def test_in_place_methods_refuse_what_would_be_a_view() -> None:
+    m = tg.tensor([[3.0, 1.0, 2.0], [6.0, 5.0, 4.0]])
+    for write in (lambda: m[0].sort(), lambda: m[0].put([0], 1.0), lambda: m[0].fill(9.0)):
+        with pytest.raises(RuntimeError, match="view"):
+            write()
+    m.sort()
+    np.testing.assert_array_equal(m.data, [[1, 2, 3], [4, 5, 6]])
+
+
 def test_float_warns_once_a_line() -> None:
     x = tg.tensor(2.0, requires_grad=True)
     with warnings.catch_warnings(record=True) as caught:

@@ -96,6 +96,23 @@ def test_running_statistics_are_as_before_after_an_error() -> None:
     assert mean.data.any()
 
 
+@pytest.mark.parametrize(
+    ("mean", "var", "how", "problem"),
+    [
+        (np.zeros(3), np.zeros(3, int), {}, "running_var must hold floats, not int64"),
+        (np.zeros(3), [1.0, 1.0, 1.0], {}, "running_var must be a Tensor or an ndarray, got list"),
+        (np.zeros(3), tg.ones(3, requires_grad=True), {}, "running_var requires grad"),
+        (np.zeros(3), np.broadcast_to(np.ones(1), 3), {}, "the array is read-only"),
+        (np.zeros(3), np.ones(3), {"momentum": None}, "momentum must be a number of at least 0, got None"),
+        (np.zeros(3), np.ones(3), {"eps": -1.0}, "eps must be a number of at least 0, got -1.0"),
+    ],
+)
+def test_running_statistics_are_checked_before_any_is_written(mean: Any, var: Any, how: Any, problem: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=problem):
+        tg.batch_norm(t(4, 3, 2, 2), mean, var, training=True, **how)
+    np.testing.assert_array_equal(mean, np.zeros(3))
+
+
 def test_mixed_precision_warns() -> None:
     with pytest.warns(UserWarning, match="float32, float64"):
         tg.conv2d(X.astype(np.float32), W[:, :3])

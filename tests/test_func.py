@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from typing import Any
 
@@ -162,6 +163,40 @@ def test_leaves_are_left_alone() -> None:
 def test_independent_results_have_zero_derivatives() -> None:
     np.testing.assert_array_equal(grad(lambda x: 3.0)(X), np.zeros(3))
     np.testing.assert_array_equal(jacfwd(lambda x: np.ones(2))(X), np.zeros((2, 3)))
+
+
+def test_transforms_are_freed_by_reference_counting() -> None:
+    calls = [
+        lambda: grad(f)(X),
+        lambda: hessian(f)(X),
+        lambda: hvp(f, (X,), (X,)),
+        lambda: vjp(f, X)[1](np.ones(())),
+        lambda: jvp(f, (X,), (X,)),
+        lambda: jacrev(lambda x: x * x)(X),
+        lambda: grad(grad(lambda x: x**3))(2.0),
+    ]
+    gc.collect()
+    gc.disable()
+    try:
+        for call in calls:
+            call()
+            gc.collect()
+            call()
+            assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("result", [lambda x: None, lambda x: "a", lambda x: x * 1j, lambda x: (x, x)])
+def test_what_is_no_real_scalar_has_no_gradient(result: Any) -> None:
+    with pytest.raises(TypeError, match="grad"):
+        grad(result)(2.0)
+
+
+def test_argnums_are_checked() -> None:
+    for bad in ((0, 0), 1.5, ()):
+        with pytest.raises(ValueError, match="argnums"):
+            grad(lambda x, y: x * y, argnums=bad)(2.0, 3.0)
 
 
 def test_jacobians_of_complex_functions() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -129,6 +130,26 @@ def test_threads_record_and_differentiate_at_the_same_time() -> None:
         t.join()
     assert not errors
     assert tg.is_grad_enabled()
+
+
+def test_threads_add_to_the_gradient_of_one_leaf() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        w = tg.tensor(np.ones(4), requires_grad=True)
+
+        def work() -> None:
+            for _ in range(500):
+                (w * 1.0).sum().backward()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(before)
+    np.testing.assert_array_equal(w.grad.data, np.full(4, 2000.0))
 
 
 def test_two_walks_of_one_tape_do_not_meet() -> None:

@@ -202,7 +202,7 @@ def batch_norm(
         raise ValueError(f"batch_norm: x needs at least 2 axes (N, C, ...), it has shape {x.shape}")
     channels = x.shape[1]
     x, weight, bias = _operands("batch_norm", x, weight, bias, (channels,), "the shape of the channels")
-    _check_running("batch_norm", running_mean, running_var, x)
+    _check_running("batch_norm", running_mean, running_var, x, training, momentum, eps)
     axes = (0, *range(2, x.ndim))
     shape = (1, channels) + (1,) * (x.ndim - 2)
     if not training:
@@ -225,10 +225,26 @@ def batch_norm(
     return y
 
 
-def _check_running(name: str, mean: Any, var: Any, x: Any) -> None:
+def _check_running(name: str, mean: Any, var: Any, x: Any, writes: bool, momentum: Any, eps: Any) -> None:
+    """Everything that could go wrong with the running statistics, before either of them is changed."""
+    for label, number in (("eps", eps), ("momentum", momentum)):
+        if isinstance(number, bool) or not isinstance(number, (int, float, np.number)) or not number >= 0:
+            raise ValueError(f"{name}: {label} must be a number of at least 0, got {number!r}")
     for label, running in (("running_mean", mean), ("running_var", var)):
-        if running is not None and np.shape(running) != x.shape[1:2]:
-            raise ValueError(f"{name}: {label} has shape {np.shape(running)}, x has {x.shape[1]} channels ({x.shape})")
+        if running is None:
+            continue
+        if not isinstance(running, (Recorded, np.ndarray)):
+            raise TypeError(f"{name}: {label} must be a Tensor or an ndarray, got {type(running).__name__}")
+        if running.shape != x.shape[1:2]:
+            raise ValueError(f"{name}: {label} has shape {running.shape}, x has {x.shape[1]} channels ({x.shape})")
+        if running.dtype.kind != "f":
+            raise TypeError(f"{name}: {label} must hold floats, not {running.dtype}: statistics would be cut off")
+        if not writes:
+            continue
+        if isinstance(running, Recorded) and running.requires_grad:
+            raise ValueError(f"{name}: {label} requires grad, but is updated in place; use .detach() or a buffer")
+        if isinstance(running, np.ndarray) and not running.flags.writeable:
+            raise ValueError(f"{name}: {label} is updated in place, but the array is read-only; pass a copy")
     if (mean is None) != (var is None):
         raise ValueError(f"{name}: give both running_mean and running_var, or neither")
 
@@ -286,7 +302,7 @@ def instance_norm(
     if x.ndim < 3:
         raise ValueError(f"instance_norm: x needs at least 3 axes (N, C, ...), it has shape {x.shape}")
     channels = x.shape[1]
-    _check_running("instance_norm", running_mean, running_var, x)
+    _check_running("instance_norm", running_mean, running_var, x, use_input_stats, momentum, eps)
     if not use_input_stats:
         if running_mean is None:
             raise ValueError("instance_norm: with use_input_stats=False it needs running_mean and running_var")

@@ -36,22 +36,23 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, 
     return sort_op(a, axis=normalize_axis_index(axis, a.ndim))
 
 
+def _stripped(x: Any, found: list[Any]) -> Any:
+    """x with arrays in the place of Tensors, each of which is added to `found`."""
+    if isinstance(x, Recorded):
+        found.append(x)
+        return x._data
+    return type(x)(_stripped(i, found) for i in x) if type(x) in (list, tuple) else x
+
+
 def _searching(f: Any, doc: str) -> Any:
     """A NumPy function that looks at values and has no gradient: run on the arrays, giving Tensors for arrays."""
 
     def search(*args: Any, **kwargs: Any) -> Any:
-        tensors = False
-
-        def strip(x: Any) -> Any:
-            nonlocal tensors
-            if isinstance(x, Recorded):
-                tensors = True
-                return x._data
-            return type(x)(strip(i) for i in x) if type(x) in (list, tuple) else x
-
-        args = tuple(strip(a) for a in args)
+        found: list[Any] = []
+        args = tuple(_stripped(a, found) for a in args)
         out = kwargs.pop("out", None)
-        kwargs = {k: strip(v) for k, v in kwargs.items()}
+        kwargs = {k: _stripped(v, found) for k, v in kwargs.items()}
+        tensors = bool(found)
         result = f(*args, **kwargs)
         if out is not None:
             return deliver(wrap(np.asarray(result)) if tensors else np.asarray(result), out, f.__name__)
