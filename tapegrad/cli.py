@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
+import math
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from .expression import ExpressionError, evaluate, value_of
 
 __all__ = ["main"]
 
+SUFFIXES = (".svg", ".png", ".pdf", ".gv", ".dot")
+MOST = 10_000_000  # elements of a random input of `check`
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 
 
@@ -83,11 +87,23 @@ def run_demo(args: argparse.Namespace) -> int:
 
     if args.epochs is not None and args.epochs < 1:
         raise CommandError(f"--epochs must be at least 1, got {args.epochs}")
+    if not 0 <= args.seed < 2**32:
+        raise CommandError(f"--seed must be from 0 to 2**32 - 1, got {args.seed}")
+    _writable(args.output)  # before the work, not after it
     try:
         run(args.epochs, args.seed, args.output)
     except DemoError as error:
         raise CommandError(str(error)) from error
     return 0
+
+
+def _writable(path: str) -> None:
+    """Refuse a place that no picture can be written to."""
+    file = Path(path)
+    if file.suffix not in SUFFIXES:
+        raise CommandError(f"{path}: a picture's name ends in {', '.join(SUFFIXES)}")
+    if not file.parent.is_dir():
+        raise CommandError(f"{path}: there is no folder {file.parent}")
 
 
 def _pairs(values: Sequence[str]) -> list[tuple[str, str]]:
@@ -104,6 +120,7 @@ def _pairs(values: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def run_draw(args: argparse.Namespace) -> int:
+    _writable(args.output)
     variables = {}
     for name, value in _pairs(args.values):
         variables[name] = value_of(name, value)
@@ -166,12 +183,18 @@ def _loaded(path: str) -> Any:
 def _input(name: str, text: str, rng: np.random.Generator) -> Any:
     """3,4 or 3x4: a random array of that shape; anything else a Python literal, lists of floats as arrays."""
     if re.fullmatch(r"\d+([,x]\d+)*,?", text) and ("," in text or "x" in text):
-        return rng.standard_normal([int(n) for n in re.split("[,x]", text) if n])
+        shape = [int(n) for n in re.split("[,x]", text) if n]
+        if not 0 < math.prod(shape) <= MOST:
+            raise CommandError(f"{name}={text}: {math.prod(shape):,} elements cannot be checked; 1 to {MOST:,} can")
+        return rng.standard_normal(shape)
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError) as error:
         raise CommandError(f"{name}={text}: neither a shape, as 3,4, nor a Python literal, as [1.0, 2.0]") from error
-    return np.array(value) if isinstance(value, list) else value
+    if isinstance(value, (list, float)):  # numbers to be differentiated; ints and dicts pass through
+        array = np.array(value)
+        return array.astype(float) if array.dtype.kind in "iub" else array
+    return value
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -196,8 +219,14 @@ def run_check(args: argparse.Namespace) -> int:
         )
     try:
         report = tg.check_backward(forward, backward, inputs)
-    except (TypeError, ValueError) as error:
-        raise CommandError(str(error)) from error
+    except Exception as error:  # the student's own functions may raise anything
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = (
+            f" ({Path(where.filename).name}, line {where.lineno})"
+            if Path(where.filename) == Path(path).resolve()
+            else ""
+        )
+        raise CommandError(f"{type(error).__name__}: {error}{place}") from error
     print("right" if report else "WRONG")
     return 0 if report else 1
 

@@ -134,6 +134,15 @@ def run(epochs: int | None, seed: int, output: str) -> None:
     """Train, test, check, print and draw. Raises DemoError without scikit-learn, or if the drawing fails."""
     started = time.perf_counter()
     x, y, x_test, y_test = digits(seed)
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    # on small images a second BLAS thread gains little, and loses twentyfold where another program uses the cores
+    with threadpool_limits(1, "blas"):
+        _run(epochs, seed, output, started, x, y, x_test, y_test)
+
+
+def _run(epochs: int | None, seed: int, output: str, started: float, *data: np.ndarray[Any, Any]) -> None:
+    x, y, x_test, y_test = data
     net = DigitNet(np.random.default_rng(seed))
     count = sum(p.size for p in net.parameters())
     print(f"{len(x):,} digits to learn from, {len(x_test)} held out; a network of {count:,} parameters")

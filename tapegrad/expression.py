@@ -61,8 +61,10 @@ def value_of(name: str, text: str) -> tg.Tensor:
     """A variable from the command line: a number or nested lists of numbers, as a float leaf that requires grad."""
     try:
         array = np.array(ast.literal_eval(text))
+        if array.dtype.kind not in "fciub":
+            raise ValueError(f"dtype {array.dtype}")
         array = array.astype(np.result_type(array.dtype, np.float64))
-    except (ValueError, SyntaxError, TypeError) as error:
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ExpressionError(
             f"{name}={text}",
             len(name) + 1,
@@ -125,6 +127,10 @@ class _Reader:
         if f is None:
             raise self.fail(node, f"the operator in {ast.unparse(node)!r} is not one of + - * / // % ** @")
         left, right = self.read(node.left), self.read(node.right)
+        for side, value, other in ((node.left, left, right), (node.right, right, left)):
+            listed = isinstance(value, (list, tuple)) and isinstance(other, tg.Tensor)
+            if not listed and not isinstance(value, (int, float, complex, np.ndarray, tg.Tensor)):
+                raise self.fail(side, f"{type(value).__name__} has no arithmetic here; numbers and tensors have")
         if isinstance(node.op, ast.Pow) and isinstance(left, int) and isinstance(right, int):
             left = float(left)  # 9**9**9 as an integer would never end
         return self.run(node, f, left, right)

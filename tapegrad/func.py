@@ -133,11 +133,11 @@ def _numbers(argnums: Any) -> tuple[int, ...]:
 
 
 def _scalar(out: Any, name: str) -> Any:
-    if not isinstance(out, (Recorded, np.ndarray, np.number, int, float)) or np.ndim(out) > 0 and np.size(out) != 1:
+    if not isinstance(out, (Recorded, np.ndarray, np.number, int, float)):
         raise TypeError(f"{name}: the function must give one real scalar, it gave a {type(out).__name__}")
     if isinstance(out, Recorded) and out.dtype.kind == "c":
         raise TypeError(f"{name}: the function gave a complex number; take its real part or size, or use jacrev")
-    if isinstance(out, Recorded) and out.shape != () and out.size != 1:
+    if isinstance(out, (Recorded, np.ndarray)) and out.size != 1:
         raise TypeError(f"{name}: the function must give a scalar, it gave shape {out.shape}; sum it, or use jacrev")
     return out
 

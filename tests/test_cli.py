@@ -47,6 +47,7 @@ def variables(**values: str) -> dict[str, tg.Tensor]:
         ("einsum('i,j->ij', x, x).T.mean()", 4.0),
         ("sum(x // 2 + x % 2)", 4.0),
         ("2.0 ** a", 4.0),
+        ("sum(x * [1, 2, 3])", 14.0),
     ],
 )
 def test_expressions(text: str, want: float) -> None:
@@ -71,6 +72,8 @@ def test_expressions(text: str, want: float) -> None:
         ("manual_seed(1)", 0, "there is no function"),
         ("9**9**9**9 + a", 3, "OverflowError"),
         ("x[5]", 0, "out of bounds"),
+        ("'a' * 20000000000", 0, "str has no arithmetic here"),
+        ("sum([1, 2, 3] * 9)", 4, "list has no arithmetic here"),
     ],
 )
 def test_mistakes_are_pointed_at(text: str, place: int, problem: str) -> None:
@@ -103,6 +106,11 @@ def test_draw_prints_values_and_gradients(tmp_path: Path, capsys: pytest.Capture
         (["check", "missing.py:f,b", "x=3,4"], "there is no file missing.py"),
         (["check", "missing.py"], "FILE.py:FORWARD,BACKWARD"),
         (["ops", "no-such-op"], "no op's name"),
+        (["draw", "a*2", "a={1: 2}"], "not a number"),
+        (["draw", "a*2", "a='x'"], "not a number"),
+        (["draw", "a*2", "a=1", "-o", "nowhere/x.svg"], "there is no folder nowhere"),
+        (["demo", "--seed", "-1"], "--seed must be from 0"),
+        (["demo", "-o", "x.xyz"], "a picture's name ends in .svg"),
     ],
 )
 def test_wrong_calls_say_what_is_wrong(
@@ -129,6 +137,13 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "define `inputs = (x, w)`" in capsys.readouterr().err
     assert main(["check", f"{file}:forward,nothing", "x=4,3"]) == 2
     assert "it has forward, backward, wrong" in capsys.readouterr().err
+    assert main(["check", f"{file}:forward,backward", "x=0,4", "w=4,2"]) == 2
+    assert "0 elements cannot be checked" in capsys.readouterr().err
+    file.write_text(
+        "def forward(x):\n    return x, x\n\ndef backward(dout, cache):\n    return cache[9]\n", encoding="utf-8"
+    )
+    assert main(["check", f"{file}:forward,backward", "x=[1, 2]"]) == 2
+    assert "IndexError: index 9" in capsys.readouterr().err
     file.write_text(STUDENT + "\ninputs = (np.ones((2, 3)), np.ones((3, 2)))\n", encoding="utf-8")
     assert main(["check", f"{file}:forward,backward"]) == 0
 

@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -487,10 +486,8 @@ def test_a_long_chain_is_cut(value):
     y = leaf(value, "x")
     for _ in range(20_000):
         y = y * 1.0001
-    start = time.perf_counter()
     picture = draw(y)
     text = picture._repr_svg_()
-    assert time.perf_counter() - start < 8
     assert "ops left out" in text
     assert picture.source.count("->") < 200
 
