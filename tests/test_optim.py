@@ -292,3 +292,35 @@ def test_a_frozen_parameter_stays():
     optimizer.step()
     np.testing.assert_array_equal(a.data, [0, 0])
     np.testing.assert_array_equal(b.data, [1, 1])
+
+
+def stepped():
+    p = nn.Parameter(np.ones((2, 3)))
+    optimizer = optim.Adam([p])
+    p.grad = tg.ones((2, 3))
+    optimizer.step()
+    return p, optimizer
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda s: s["state"][0].pop("exp_avg"), "lacks exp_avg"),
+        (lambda s: s["state"][0].update(exp_avg_sq="abc"), "exp_avg_sq of parameter 0 must be an array"),
+        (lambda s: s["state"][0].update(exp_avg=np.ones(3)), "has shape"),
+        (lambda s: s.update(state=[1]), "'state' must be a dict"),
+        (lambda s: s.update(state=None), "'state' must be a dict"),
+        (lambda s: s["param_groups"][0].update(lr="x"), "lr must be a number"),
+        (lambda s: s["param_groups"][0].update(betas=3), "betas must be two numbers"),
+    ],
+)
+def test_a_damaged_state_changes_nothing(damage, problem):
+    p, optimizer = stepped()
+    before = optimizer.state_dict()
+    state = optimizer.state_dict()
+    damage(state)
+    with pytest.raises((TypeError, ValueError), match=problem):
+        optimizer.load_state_dict(state)
+    after = optimizer.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    np.testing.assert_array_equal(after["state"][0]["exp_avg"], before["state"][0]["exp_avg"])

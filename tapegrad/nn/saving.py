@@ -1,7 +1,11 @@
-"""Parameters in files: .npz or .safetensors by suffix, never pickles. A file is written whole or not at all."""
+"""Parameters in files: .npz or .safetensors by suffix, never pickles. A file is written whole or not at all.
+
+A flat dict of arrays is stored as it is; anything nested, as an optimiser's state, as its arrays and a plan in JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import zipfile
@@ -24,8 +28,13 @@ Arrays = dict[str, NDArray[Any]]
 PathLike = str | os.PathLike[str]
 
 
+PLAN = "__plan__"  # the array that holds the JSON of a nested state
+
+
 def save(module_or_state: Module | Mapping[str, Any], path: PathLike) -> None:
     """Write the state of a module, or arrays by name, to `path`, which ends in .npz or .safetensors.
+
+    A state may also be nested, as an optimiser's: dicts, lists and tuples of arrays, numbers, strings and None.
 
     The file is written beside and then put in place at once: when that fails, an old file stays as it was.
     """
@@ -33,7 +42,12 @@ def save(module_or_state: Module | Mapping[str, Any], path: PathLike) -> None:
     state = module_or_state.state_dict() if isinstance(module_or_state, Module) else module_or_state
     if not isinstance(state, Mapping):
         raise TypeError(f"save: expected a Module or a dict of arrays by name, got {type(state).__name__}")
-    arrays = {_name(name): _array(name, value) for name, value in state.items()}
+    if any(_is_nested(value) for value in state.values()):
+        arrays: Arrays = {}
+        plan = json.dumps(_packed(state, "", arrays))
+        arrays[PLAN] = np.frombuffer(plan.encode(), np.uint8)
+    else:
+        arrays = {_name(name): _array(name, value) for name, value in state.items()}
     write: Callable[[Arrays, BinaryIO], None] = WRITERS[suffix]
     beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     try:
@@ -47,18 +61,21 @@ def save(module_or_state: Module | Mapping[str, Any], path: PathLike) -> None:
         raise
 
 
-def load(path: PathLike) -> Arrays:
-    """The arrays by name that `save` wrote, or any .npz or .safetensors file of numbers.
+def load(path: PathLike) -> Any:
+    """What `save` wrote, arrays by name or a nested state; or any .npz or .safetensors file of numbers.
 
     Raises ValueError, naming the file, where it is damaged or of another format.
     """
     target, suffix = _format(path, "load")
     with open(target, "rb") as file:  # FileNotFoundError and its kin name the file themselves
         try:
-            return READERS[suffix](file, target)
-        except (ImportError, MemoryError):
+            arrays = READERS[suffix](file, target)
+            return _unpacked(json.loads(arrays.pop(PLAN).tobytes()), arrays) if PLAN in arrays else arrays
+        except ImportError:
             raise
         except Exception as fault:  # whatever a damaged file makes a reader stumble over
+            if "bfloat16" in str(fault) or "float8" in str(fault):
+                raise ValueError(f"load: {os.fspath(path)} holds a dtype that NumPy does not have: {fault}") from fault
             raise ValueError(
                 f"load: {os.fspath(path)} cannot be read, it is damaged or no {suffix} file: {fault}"
             ) from fault
@@ -82,6 +99,44 @@ def _format(path: PathLike, what: str) -> tuple[Path, str]:
     if suffix not in WRITERS:
         raise ValueError(f"{what}: {os.fspath(path)} must end in .npz or .safetensors")
     return target, suffix
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a value is more than one array of numbers."""
+    if isinstance(value, (list, tuple)):
+        return any(_is_nested(item) for item in value)
+    return isinstance(value, (Mapping, str)) or value is None
+
+
+def _packed(tree: Any, path: str, arrays: Arrays) -> Any:
+    """A nested state as JSON can hold it; its arrays go into `arrays` by their path."""
+    if isinstance(tree, Mapping):
+        for key in tree:
+            if not isinstance(key, (str, int)) or isinstance(key, bool):
+                raise TypeError(f"save: {key!r} cannot be a key; strings and ints can")
+        return {"dict": [[key, _packed(value, f"{path}/{key}", arrays)] for key, value in tree.items()]}
+    if isinstance(tree, (list, tuple)):
+        kind = "list" if isinstance(tree, list) else "tuple"
+        return {kind: [_packed(value, f"{path}/{i}", arrays) for i, value in enumerate(tree)]}
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return {"value": tree}
+    arrays[path] = _array(path, tree)
+    return {"array": path}
+
+
+def _unpacked(plan: Any, arrays: Arrays) -> Any:
+    """The nested state again."""
+    ((kind, what),) = plan.items()
+    if kind == "dict":
+        return {key: _unpacked(value, arrays) for key, value in what}
+    if kind in ("list", "tuple"):
+        items = [_unpacked(value, arrays) for value in what]
+        return items if kind == "list" else tuple(items)
+    if kind == "array":
+        return arrays[what]
+    if kind != "value":
+        raise ValueError(f"its plan has an entry {kind!r}")
+    return what
 
 
 def _name(name: Any) -> str:

@@ -39,8 +39,13 @@ class Adam(Optimizer):
     def _check(self, group: Mapping[str, Any]) -> None:
         super()._check(group)
         self._at_least(group, 0.0, "eps")
-        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+        betas = group["betas"]
+        pair = isinstance(betas, (tuple, list)) and len(betas) == 2 and all(isinstance(b, (int, float)) for b in betas)
+        if not pair or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{type(self).__name__}: betas must be two numbers from 0 up to 1, got {group['betas']}")
+
+    def _memory(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("step", "exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
     def _update(self, p: tg.Tensor, g: NDArray[Any], state: State, group: dict[str, Any]) -> None:
         lr, eps, decay = float(group["lr"]), float(group["eps"]), float(group["weight_decay"])

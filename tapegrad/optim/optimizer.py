@@ -69,8 +69,15 @@ class Optimizer:
 
     def _at_least(self, group: Mapping[str, Any], least: float, *settings: str) -> None:
         for setting in settings:
-            if not group[setting] >= least:
-                raise ValueError(f"{type(self).__name__}: {setting} must be at least {least:g}, got {group[setting]}")
+            value = group[setting]
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+                raise TypeError(f"{type(self).__name__}: {setting} must be a number, got {value!r}")
+            if not value >= least:
+                raise ValueError(f"{type(self).__name__}: {setting} must be at least {least:g}, got {value}")
+
+    def _memory(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays that are remembered for a parameter of this group."""
+        return ()
 
     def zero_grad(self) -> None:
         """Set the `.grad` of all parameters to None."""
@@ -136,11 +143,16 @@ class Optimizer:
         if not isinstance(state, Mapping) or not {"state", "param_groups"} <= set(state):
             raise ValueError(f"{name}: the state must have 'state' and 'param_groups'")
         groups = state["param_groups"]
+        if not isinstance(state["state"], Mapping):
+            raise ValueError(f"{name}: 'state' must be a dict by parameter number, it is {state['state']!r:.40}")
+        if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) and "params" in g for g in groups):
+            raise ValueError(f"{name}: 'param_groups' must be a list of dicts with 'params'")
         here = [len(g["params"]) for g in self.param_groups]
         there = [len(g["params"]) for g in groups]
         if here != there:
             raise ValueError(f"{name}: its groups have {here} parameters, those of the state {there}")
         tensors: dict[int, tg.Tensor] = {}
+        needed: dict[int, tuple[str, ...]] = {}
         for mine, other in zip(self.param_groups, groups, strict=True):
             if set(self.defaults) - set(other):
                 raise ValueError(f"{name}: the state lacks the settings {sorted(set(self.defaults) - set(other))}")
@@ -149,11 +161,17 @@ class Optimizer:
                 raise ValueError(f"{name}: the state has unknown settings {sorted(extra)}")
             self._check(other)
             tensors.update(zip(other["params"], mine["params"], strict=True))
+            needed.update((number, self._memory(other)) for number in other["params"])
         taken: dict[tg.Tensor, State] = {}
         for number, remembered in state["state"].items():
             if number not in tensors:
                 raise ValueError(f"{name}: the state knows a parameter {number}, there are {len(tensors)}")
             p = tensors[number]
+            if not isinstance(remembered, Mapping):
+                raise ValueError(f"{name}: what is remembered of parameter {number} must be a dict of arrays")
+            lacking = [key for key in needed[number] if key not in remembered]
+            if remembered and lacking:
+                raise ValueError(f"{name}: of parameter {number} the state lacks {', '.join(lacking)}")
             taken[p] = {
                 key: self._fitting(value, p, f"{name}: {key} of parameter {number}")
                 for key, value in remembered.items()
@@ -167,8 +185,10 @@ class Optimizer:
         """A remembered value as a copy for parameter p: arrays of its shape and dtype, plain numbers as they are."""
         if isinstance(value, tg.Tensor):
             value = value.detach().numpy()
-        if not isinstance(value, np.ndarray):
-            return deepcopy(value)
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            return int(value)  # how many steps were taken
+        if not isinstance(value, np.ndarray) or value.dtype.kind != p.dtype.kind:
+            raise ValueError(f"{what} must be an array of {p.dtype}, it is {value!r:.60}")
         if value.shape != p.shape:
             raise ValueError(f"{what} has shape {value.shape}, the parameter {p.shape}")
         return value.astype(p.dtype)

@@ -36,6 +36,10 @@ class RMSprop(Optimizer):
         super()._check(group)
         self._at_least(group, 0.0, "eps", "momentum", "alpha")
 
+    def _memory(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        names = [("square_avg", True), ("grad_avg", group["centered"]), ("momentum_buffer", group["momentum"])]
+        return ("step", *(name for name, used in names if used))
+
     def _update(self, p: tg.Tensor, g: NDArray[Any], state: State, group: dict[str, Any]) -> None:
         lr, alpha, eps = float(group["lr"]), float(group["alpha"]), float(group["eps"])
         momentum = float(group["momentum"])
