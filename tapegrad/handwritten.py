@@ -404,9 +404,9 @@ class _Pair:
                     "entries that tie each receive the full gradient; it belongs to the first of them, or is shared"
                 ]
             return [f"the values are right, but the dtype is {g.dtype} and must be {x.dtype}, that of {self.names[k]}"]
-        causes = []
         if not np.isfinite(g).all():
-            causes.append("the gradient has nan or infinite entries: a division by 0, or a log or root at 0")
+            return ["the gradient has nan or infinite entries: a division by 0, or a log or root at 0"]
+        causes: list[str] = []
         known: list[Callable[[], str | None]] = [
             lambda: self._order_cause(k, g, truth),
             lambda: self._dout_cause(k, g, right, other, both),

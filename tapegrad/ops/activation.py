@@ -9,7 +9,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..kernels import special
 from ..registry import Op, Recorded, op, operand
@@ -35,7 +34,7 @@ from .elementwise import (
     where_op,
 )
 from .reduce import softmax_op, sum_op
-from .structure import Axes, canonical_axes, cast, reshape_op
+from .structure import Axes, canonical_axes, canonical_axis, cast, reshape_op
 
 INF = math.inf
 
@@ -579,7 +578,7 @@ def glu(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     x = floats(x, "glu")
     if x.ndim == 0:
         raise ValueError("glu: x has no axes, so no halves; give it one of even length")
-    axis = normalize_axis_index(one_axis(axis, dim, -1, "glu"), x.ndim)
+    axis = canonical_axis(one_axis(axis, dim, -1, "glu"), x.ndim, "glu")
     n = x.shape[axis]
     if n % 2:
         raise ValueError(f"glu: axis {axis} of x {x.shape} has length {n}, which has no halves; make it even")
@@ -595,7 +594,7 @@ def _soft(x: Any, axis: Axes, dim: Axes, dtype: Any, name: str) -> tuple[Any, tu
             raise TypeError(f"{name}: dtype must be a float dtype, got {dtype}")
         x = x if x.dtype == dtype else cast(x, dtype=dtype)
     x = floats(x, name)
-    return x, canonical_axes(one_axis(axis, dim, -1, name), x.ndim, "axis") if x.ndim else ()
+    return x, canonical_axes(one_axis(axis, dim, -1, name), x.ndim, name) if x.ndim else ()
 
 
 def softmax(x: Any, axis: Axes = None, dtype: Any = None, *, dim: Axes = None) -> Any:

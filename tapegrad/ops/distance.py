@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import op
 from ..samples import real
 from .activation import floats, number, one_axis, reals_only
 from .elementwise import absolute, add, clip_op, div_no_nan, divide, mul_no_nan, multiply, power, sign_op, subtract
 from .reduce import aligned, max_op, sum_op
-from .structure import broadcast_to_op
+from .structure import broadcast_to_op, canonical_axis
 
 INF = float("inf")
 
@@ -47,7 +46,7 @@ def _length(x: Any, p: Any, axis: int, name: str) -> Any:
 def normalize(x: Any, p: float = 2.0, axis: int | None = None, eps: float = 1e-12, *, dim: int | None = None) -> Any:
     """x over its p-norm along an axis (1 if left out), a norm below eps counting as eps; zeros stay zeros."""
     x = floats(x, "normalize")
-    axis = normalize_axis_index(one_axis(axis, dim, 1, "normalize"), x.ndim)
+    axis = canonical_axis(one_axis(axis, dim, 1, "normalize"), x.ndim, "normalize")
     lengths = clip_op(_length(x, p, axis, "normalize"), number(eps, "normalize", "eps"), INF)
     return divide(x, aligned(lengths, x.shape, (axis,)))
 
@@ -57,7 +56,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int | None = None, eps: float = 1e
     a, b = floats(x1, "cosine_similarity"), floats(x2, "cosine_similarity")
     eps = number(eps, "cosine_similarity", "eps")
     shape = np.broadcast_shapes(a.shape, b.shape)
-    axis = normalize_axis_index(one_axis(axis, dim, 1, "cosine_similarity"), len(shape))
+    axis = canonical_axis(one_axis(axis, dim, 1, "cosine_similarity"), len(shape), "cosine_similarity")
     parts = []
     for x in (a, b):
         here = axis - (len(shape) - x.ndim)

@@ -9,7 +9,6 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import ARRAY, Placed, Recorded, Slice, numpy_name, op, operand
 from ..samples import ints, real
@@ -17,6 +16,7 @@ from .elementwise import where_op
 from .structure import (
     broadcast_to_op,
     canonical_axes,
+    canonical_axis,
     cast,
     concatenate_op,
     deliver,
@@ -197,7 +197,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     a = operand(a, "take")
     if axis is None:
         a, axis = reshape_op(a, shape=(a.size,)), 0
-    axis = normalize_axis_index(axis, a.ndim)
+    axis = canonical_axis(axis, a.ndim, "take")
     indices = operand(indices, "take")
     if indices.dtype.kind == "b" or (indices.dtype.kind not in "iu" and indices.size):
         raise TypeError(f"take: indices must be integers, got {indices.dtype}")
@@ -222,7 +222,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
         x, axis = reshape_op(x, shape=(x.size,)), 0
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: x {x.shape} and indices {indices.shape} must have as many axes")
-    return take_along_op(x, indices, axis=normalize_axis_index(axis, x.ndim))
+    return take_along_op(x, indices, axis=canonical_axis(axis, x.ndim, "take_along_axis"))
 
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")
@@ -240,7 +240,10 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
         for i, w in pad_width.items():
             widths[i] = (int(w), int(w)) if np.ndim(w) == 0 else (int(w[0]), int(w[1]))
     else:
-        widths = [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (x.ndim, 2))]
+        given = np.asarray(pad_width)
+        if given.shape not in ((), (1,), (2,), (1, 2), (x.ndim, 1), (x.ndim, 2)):
+            raise ValueError(f"pad: widths {pad_width} are not one number, one pair, or one for each axis of {x.shape}")
+        widths = [(int(a), int(b)) for a, b in np.broadcast_to(given, (x.ndim, 2))]
     if any(n < 0 for pair in widths for n in pair):
         raise ValueError(f"pad: widths must not be negative, got {pad_width}")
     if mode == "constant":
@@ -292,7 +295,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     a = operand(a, "repeat")
     if axis is None:
         a, axis = reshape_op(a, shape=(a.size,)), 0
-    axis = normalize_axis_index(axis, a.ndim)
+    axis = canonical_axis(axis, a.ndim, "repeat")
     return take(a, np.repeat(np.arange(a.shape[axis]), _plain_index(repeats)), axis)
 
 
@@ -300,7 +303,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonals of the planes of two axes, as a new last axis."""
     a = operand(a, "diagonal")
-    first, second = canonical_axes((axis1, axis2), a.ndim, "axis")
+    first, second = canonical_axes((axis1, axis2), a.ndim, "diagonal")
     a = moveaxis(a, (first, second), (-2, -1))
     rows = np.arange(max(0, -offset), max(0, -offset, min(a.shape[-2], a.shape[-1] - offset)))
     return getitem(a, rows, rows + offset, index=(Ellipsis, ARRAY, ARRAY))
@@ -362,7 +365,7 @@ def extract(condition: Any, arr: Any) -> Any:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along an axis, n times over."""
     a = operand(a, "diff")
-    axis = normalize_axis_index(axis, a.ndim)
+    axis = canonical_axis(axis, a.ndim, "diff")
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
     if n == 0:

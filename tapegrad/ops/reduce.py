@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import Recorded, numpy_name, op, operand, wrap
 from ..samples import complexes, distinct, real
@@ -29,6 +28,7 @@ from .structure import (
     Axes,
     broadcast_to_op,
     canonical_axes,
+    canonical_axis,
     cast,
     concatenate_op,
     deliver,
@@ -278,9 +278,9 @@ def _given(value: Any) -> bool:
     return value is not NOT_GIVEN and value is not None
 
 
-def _reduced(axis: Axes, ndim: int) -> tuple[int, ...]:
+def _reduced(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
     """The axes to reduce over; a number counts as having one, as NumPy's ufuncs have it."""
-    return () if not ndim and type(axis) is int and axis in (0, -1) else canonical_axes(axis, ndim, "axis")
+    return () if not ndim and type(axis) is int and axis in (0, -1) else canonical_axes(axis, ndim, name)
 
 
 def _start(initial: Any, dtype: Any, name: str) -> Any:
@@ -296,7 +296,7 @@ def sum(
 ) -> Any:  # fmt: skip
     """The sum over axes (None: all). dtype, initial and where as in numpy.sum."""
     a = _masked(_in_dtype(operand(a, "sum"), dtype), where, 0)
-    y = sum_op(a, axis=_reduced(axis, a.ndim), keepdims=bool(keepdims))
+    y = sum_op(a, axis=_reduced(axis, a.ndim, "sum"), keepdims=bool(keepdims))
     return deliver(y + _start(initial, y.dtype, "sum") if _given(initial) else y, out, "sum")
 
 
@@ -307,7 +307,7 @@ def prod(
 ) -> Any:  # fmt: skip
     """The product over axes (None: all). dtype, initial and where as in numpy.prod."""
     a = _masked(_in_dtype(operand(a, "prod"), dtype), where, 1)
-    y = prod_op(a, axis=_reduced(axis, a.ndim), keepdims=bool(keepdims))
+    y = prod_op(a, axis=_reduced(axis, a.ndim, "prod"), keepdims=bool(keepdims))
     return deliver(y * _start(initial, y.dtype, "prod") if _given(initial) else y, out, "prod")
 
 
@@ -321,7 +321,7 @@ def _extreme(name: str, primitive: Any, pair: Any, worst: float) -> Any:
             raise ValueError(f"{name}: with where=, give initial= too, the value where nothing counts")
         if masked:
             a = where_op(operand(where, name), a, cast(operand(initial, name), dtype=a.dtype))
-        axes = _reduced(axis, a.ndim)
+        axes = _reduced(axis, a.ndim, name)
         if _given(initial):
             initial = _start(initial, a.dtype, name)
         if count_of(a.shape, axes) == 0 and axes:
@@ -371,7 +371,7 @@ def mean(
     if dtype is not None and np.dtype(dtype).kind not in "fc":
         raise TypeError(f"mean: dtype {np.dtype(dtype)} cannot hold a mean; give a floating-point one, and round it")
     a = _inexact(operand(a, "mean"), dtype)
-    axes, keepdims = canonical_axes(axis, a.ndim, "axis"), bool(keepdims)
+    axes, keepdims = canonical_axes(axis, a.ndim, "mean"), bool(keepdims)
     if where is True or where is NOT_GIVEN:
         return deliver(mean_op(a, axis=axes, keepdims=keepdims), out, "mean")
     total = sum_op(_masked(a, where, 0), axis=axes, keepdims=keepdims)
@@ -389,7 +389,7 @@ def _spread_about_mean(
     if dtype is not None and np.dtype(dtype).kind != "f":
         raise TypeError(f"{name}: dtype {np.dtype(dtype)} cannot be used; give a real floating-point one")
     a = _inexact(operand(a, name), dtype)
-    axes, keepdims = canonical_axes(axis, a.ndim, "axis"), bool(keepdims)
+    axes, keepdims = canonical_axes(axis, a.ndim, name), bool(keepdims)
     if (where is True or where is NOT_GIVEN) and not _given(mean):
         return deliver(primitive(a, axis=axes, ddof=ddof, keepdims=keepdims), out, name)
     if where is NOT_GIVEN:
@@ -431,7 +431,7 @@ def average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = Fal
         if weights.shape != a.shape:
             if axis is None:
                 raise TypeError(f"average: weights {weights.shape} and a {a.shape} differ in shape; name the axis")
-            axes = canonical_axes(axis, a.ndim, "axis")
+            axes = canonical_axes(axis, a.ndim, "average")
             if weights.shape != tuple(a.shape[i] for i in axes):
                 raise ValueError(f"average: weights {weights.shape} do not fit axis {axis} of a {a.shape}")
             order = tuple(int(i) for i in np.argsort(axes))
@@ -449,7 +449,7 @@ def _flat(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     a = operand(a, name)
     if axis is None or (not a.ndim and axis in (0, -1)):
         return reshape_op(a, shape=(a.size,)), 0
-    return a, normalize_axis_index(axis, a.ndim)
+    return a, canonical_axis(axis, a.ndim, name)
 
 
 @numpy_name(np.cumsum, (np.add, "accumulate"))
@@ -470,7 +470,7 @@ def _with_initial(f: Any, neutral: float, x: Any, axis: int | None, dtype: Any, 
     x = operand(x, f.__name__)
     if axis is None and x.ndim != 1:
         raise ValueError(f"{f.__name__}: name the axis of an array of {x.ndim}")
-    axis = normalize_axis_index(axis or 0, x.ndim)
+    axis = canonical_axis(axis or 0, x.ndim, f.__name__)
     y = f(x, axis, dtype)
     if not include_initial:
         return y
@@ -503,7 +503,7 @@ def logsumexp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False) 
         b = operand(b, "logsumexp")
         shape = np.broadcast_shapes(a.shape, b.shape)
         a = broadcast_to_op(a, shape=shape)
-    axes = _reduced(axis, a.ndim)
+    axes = _reduced(axis, a.ndim, "logsumexp")
     if b is None:
         return logsumexp_op(_inexact(a, None), axis=axes, keepdims=bool(keepdims))
     best = np.max((a._data if isinstance(a, Recorded) else a).real, axis=axes, keepdims=True, initial=-np.inf)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, wrap
 from ..samples import distinct
 from .index import add_along, take_along_op
-from .structure import deliver, reshape_op
+from .structure import canonical_axis, deliver, reshape_op
 
 
 @op(aux=("order",))
@@ -33,7 +32,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, 
     a = operand(a, "sort")
     if axis is None:
         a, axis = reshape_op(a, shape=(a.size,)), 0
-    return sort_op(a, axis=normalize_axis_index(axis, a.ndim))
+    return sort_op(a, axis=canonical_axis(axis, a.ndim, "sort"))
 
 
 def _stripped(x: Any, found: list[Any]) -> Any:

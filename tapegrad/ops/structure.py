@@ -14,17 +14,37 @@ Axes = Any  # an int, a sequence of them, or None for all
 
 
 def canonical_axes(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
-    """An axis argument as a tuple of distinct non-negative ints; None means all."""
+    """An axis argument of the op `name` as a tuple of distinct non-negative ints; None means all."""
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, Recorded):
         if axis.dtype.kind not in "iu":
             raise TypeError(
-                f"{name} must be an int or several, got a Tensor of dtype {axis.dtype} {axis.shape}; of two arrays, "
-                "tg.maximum and tg.minimum give the larger and the smaller entries"
+                f"{name}: axis must be an int or a tuple of ints, got a Tensor of dtype {axis.dtype} {axis.shape}; of "
+                "two arrays, tg.maximum and tg.minimum give the larger and the smaller entries"
             )
         axis = axis._data.tolist()
-    return normalize_axis_tuple(axis, ndim, name)
+    try:
+        return normalize_axis_tuple(axis, ndim, name)
+    except np.exceptions.AxisError:
+        raise _no_such_axis(axis, ndim, name) from None
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an int or a tuple of ints, got {axis!r}") from None
+
+
+def canonical_axis(axis: Any, ndim: int, name: str) -> int:
+    """One axis of the op `name` as a non-negative int."""
+    try:
+        return normalize_axis_index(axis, ndim)
+    except np.exceptions.AxisError:
+        raise _no_such_axis(axis, ndim, name) from None
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an int, got {axis!r}") from None
+
+
+def _no_such_axis(axis: Any, ndim: int, name: str) -> Exception:
+    there = f"there are {ndim}, from {-ndim} to {ndim - 1}" if ndim else "a number has none"
+    return np.exceptions.AxisError(f"{name}: axis {axis} is out of bounds: {there}")
 
 
 @op("linear")
@@ -135,6 +155,9 @@ def broadcast_to(x: Any, shape: Any, subok: bool = False) -> Any:
     """x repeated to a shape that it broadcasts to."""
     x = operand(x, "broadcast_to")
     shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    ends = shape[max(0, len(shape) - x.ndim) :]
+    if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape, ends, strict=True)):
+        raise ValueError(f"broadcast_to: the shape {x.shape} does not broadcast to {shape}")
     return broadcast_to_op(x, shape=shape)
 
 
@@ -192,7 +215,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
     x = operand(x, "transpose")
     if axes is None:
         return transpose_op(x, axes=tuple(range(x.ndim))[::-1])
-    axes = canonical_axes(axes, x.ndim, "axes")
+    axes = canonical_axes(axes, x.ndim, "transpose")
     if len(axes) != x.ndim:
         raise ValueError(f"transpose: {len(axes)} axes given for an array of {x.ndim} (shape {x.shape})")
     return transpose_op(x, axes=axes)
@@ -215,7 +238,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
     x = operand(x, "swapaxes")
     axes = list(range(x.ndim))
-    i, j = normalize_axis_index(axis1, x.ndim), normalize_axis_index(axis2, x.ndim)
+    i, j = canonical_axis(axis1, x.ndim, "swapaxes"), canonical_axis(axis2, x.ndim, "swapaxes")
     axes[i], axes[j] = axes[j], axes[i]
     return transpose_op(x, axes=tuple(axes))
 
@@ -238,7 +261,7 @@ def moveaxis(x: Any, source: Axes, destination: Axes) -> Any:
 def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     """One axis moved back until it stands before `start`."""
     x = operand(x, "rollaxis")
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = canonical_axis(axis, x.ndim, "rollaxis")
     start = start + x.ndim if start < 0 else start
     return moveaxis(x, axis, start - 1 if axis < start else start)
 
@@ -269,7 +292,7 @@ def squeeze(x: Any, axis: Axes = None) -> Any:
 def flip(x: Any, axis: Axes = None) -> Any:
     """The order along the axes turned round; None means all."""
     x = operand(x, "flip")
-    return flip_op(x, axis=canonical_axes(axis, x.ndim, "axis"))
+    return flip_op(x, axis=canonical_axes(axis, x.ndim, "flip"))
 
 
 @numpy_name(np.flipud)
@@ -288,7 +311,7 @@ def fliplr(x: Any) -> Any:
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """x turned by 90 degrees k times, in the plane of two axes."""
     x = operand(x, "rot90")
-    i, j = canonical_axes(axes, x.ndim, "axes")
+    i, j = canonical_axes(axes, x.ndim, "rot90")
     k %= 4
     if k == 0:
         return x[...]
@@ -372,11 +395,20 @@ def concatenate(
         parts, axis = [ravel(p) for p in parts], 0
     if parts[0].ndim == 0:
         raise ValueError("concatenate: arrays of no axes cannot be joined; use stack")
+    axis = canonical_axis(axis, parts[0].ndim, "concatenate")
+    for p in parts[1:]:
+        if p.ndim != parts[0].ndim or any(
+            n != m for i, (n, m) in enumerate(zip(p.shape, parts[0].shape, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"concatenate: along axis {axis}, all other lengths must agree; the shapes are "
+                f"{', '.join(str(q.shape) for q in parts[:8])}"
+            )
     if dtype is not None:
         if not all(np.can_cast(p.dtype, dtype, casting) for p in parts):  # type: ignore[arg-type]
             raise TypeError(f"concatenate: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
         parts = [astype(p, dtype) for p in parts]
-    return deliver(concatenate_op(*parts, axis=normalize_axis_index(axis, parts[0].ndim)), out, "concatenate")
+    return deliver(concatenate_op(*parts, axis=canonical_axis(axis, parts[0].ndim, "concatenate")), out, "concatenate")
 
 
 concat = concatenate
@@ -392,7 +424,7 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
         raise ValueError(f"stack: the arrays differ in shape: {', '.join(map(str, sorted(shapes)))}")
     if dtype is not None:
         parts = [astype(p, dtype) for p in parts]
-    return deliver(stack_op(*parts, axis=normalize_axis_index(axis, parts[0].ndim + 1)), out, "stack")
+    return deliver(stack_op(*parts, axis=canonical_axis(axis, parts[0].ndim + 1, "stack")), out, "stack")
 
 
 @numpy_name(np.vstack)
@@ -460,7 +492,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """x cut along an axis: into so many equal pieces, or before the given places."""
     x = operand(x, "split")
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = canonical_axis(axis, x.ndim, "split")
     if np.ndim(indices_or_sections) == 0 and x.shape[axis] % int(indices_or_sections):
         raise ValueError(f"split: axis {axis} of length {x.shape[axis]} does not divide by {indices_or_sections}")
     return array_split(x, indices_or_sections, axis)
@@ -470,7 +502,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """x cut along an axis into pieces that may differ in length by one."""
     x = operand(x, "array_split")
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = canonical_axis(axis, x.ndim, "array_split")
     n = x.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = int(indices_or_sections)
@@ -506,7 +538,7 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of x along an axis."""
     x = operand(x, "unstack")
-    axis = normalize_axis_index(axis, x.ndim)
+    axis = canonical_axis(axis, x.ndim, "unstack")
     return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
 
 
