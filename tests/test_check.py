@@ -381,3 +381,25 @@ def test_inputs_are_unchanged_even_if_something_raises():
         examine(forward, lambda d, c: d, (x, params))
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(params["n"], [0, 0])
+
+
+def test_a_backward_that_overwrites_an_input_through_the_cache_is_found():
+    def forward(x):
+        return x * x, (x,)
+
+    def backward(dout, cache):
+        dx = 2 * cache[0] * dout
+        cache[0][...] = 0
+        return dx
+
+    x = np.array([1.0, 2.0])
+    report = tg.check_backward(forward, backward, (x,), verbose=False)
+    assert not report
+    assert "changes x in place" in str(report)
+    np.testing.assert_array_equal(x, [1, 2])
+
+
+def test_a_nan_has_one_cause():
+    report = tg.check_backward(lambda x: (x * x, x), lambda dout, x: dout * np.nan, (np.ones(3),), verbose=False)
+    assert len(report["x"].causes) == 1
+    assert "nan" in report["x"].causes[0]
