@@ -8,24 +8,30 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from .arrays import FLOAT32, FLOAT64
+from .kernels import memory, threads
+from .kernels.memory import root
 from .ops.elementwise import add, real_part
 from .ops.index import add_at, build, place
 from .ops.structure import broadcast_to_op, cast, concatenate_op, reshape_op, sum_to
-from .registry import ARRAY, PART, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
+from .registry import ARRAY, LARGE, PART, SHARED, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
 from .tape import SPENT, Node, state
 
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
+add_to = np.add
 
 
 _COMMITTING = threading.Lock()
-_INDEX = attrgetter("index")
+_ORDER = attrgetter("order")
 
 
 def _order(roots: Sequence[Node]) -> list[Node]:
@@ -42,7 +48,7 @@ def _order(roots: Sequence[Node]) -> list[Node]:
             if source not in seen:
                 seen.add(source)
                 todo.append(source)
-    return sorted(seen, key=_INDEX, reverse=True)
+    return sorted(seen, key=_ORDER)
 
 
 def _between(order: list[Node], targets: set[Node]) -> set[Node]:
@@ -100,6 +106,10 @@ def _fit(value: Any, source: Node, op: Any, position: int) -> Any:
     return value if wide == source.shape else sum_to(value, shape=source.shape)
 
 
+def _plain(g: Any) -> Any:
+    return g._data if isinstance(g, Recorded) else g
+
+
 def _spend(node: Node) -> None:
     """Free what a node kept; what it was stays, so that a walked tape still prints and draws."""
     node.kept = SPENT
@@ -107,41 +117,113 @@ def _spend(node: Node) -> None:
         node.extra.marks = None
 
 
+BLOCK = 1 << 14  # elements: a block of each array that a rule reads and makes stays in the cache
+
+
+def _in_blocks(rule: Any, g: Any, others: tuple[Any, ...]) -> Any:
+    """What the rule of an elementwise op gives on large arrays, a block at a time; None if they are of odd shapes."""
+    if not g.flags.c_contiguous or (g.dtype is not FLOAT32 and g.dtype is not FLOAT64):
+        return None
+    for a in others:
+        if type(a) is not ndarray or a.shape != g.shape or not a.flags.c_contiguous:
+            return None
+    out = memory.empty(g.shape, g.dtype)
+    to, lines = out.reshape(-1), [a.reshape(-1) for a in (g, *others)]
+
+    def part(start: int, stop: int) -> None:
+        for a in range(start, stop, BLOCK):
+            b = min(a + BLOCK, stop)
+            to[a:b] = rule(*[line[a:b] for line in lines])
+
+    if g.size >= SHARED:
+        threads.share(g.size, part)
+    else:
+        part(0, g.size)
+    return out
+
+
+def _large_rule(plan: Any, position: int, rule: Any, i: int, j: int, g: Any, node: Node) -> Any:
+    """A rule of an elementwise op on a large gradient: in blocks, or else by ops that use the free list."""
+    kept, value = node.kept, None
+    if i >= 0:
+        value = _in_blocks(rule, g, (kept[i],) if j < 0 else (kept[i], kept[j]))
+    return plan.rules[position](g, node, kept) if value is None else value
+
+
+def _holders(grads: dict[Any, Any], node: Any) -> int:
+    return getrefcount(grads[node])
+
+
+def _calibrate() -> int:
+    """What _holders gives where only `grads` and a name of the caller hold the array; -1 if it cannot tell."""
+    grads = {0: np.empty(1)}
+    before = grads.get(0)
+    alone = _holders(grads, 0)
+    other = before
+    return alone if _holders(grads, 0) == alone + 1 and other is not None else -1
+
+
+_ALONE = _calibrate()
+
+
+def _join(grads: dict[Node, Any], node: Node, g: Any) -> None:
+    """Add to a gradient of a node that came from a rule: in place if it is large and nobody else holds it."""
+    before = grads[node]
+    if before.size < LARGE:
+        grads[node] = np.asarray(np.add(before, g))
+        return
+    shape, dtype, own = before.shape, before.dtype, root(before) is before and before.flags.writeable
+    del before
+    if own and _holders(grads, node) == _ALONE:
+        np.add(grads[node], g, grads[node])
+        return
+    out = memory.empty(shape, dtype)
+    grads[node] = np.add(grads[node], g, out)
+
+
 class Walk:
     """One walk from right to left. Its gradients are its own, so that two walks of one tape do not meet."""
 
     def __init__(self, roots: Sequence[Node], targets: set[Node] | None, record: bool) -> None:
-        self.order = _order(roots)
-        self.live = None if targets is None else _between(self.order, targets)
+        self.roots = roots
         self.targets = targets
+        self.live = None if targets is None else _between(_order(roots), targets)
         self.record = record
         self.grads: dict[Node, Any] = {}
+        self.queue: list[tuple[int, Node]] = []  # a heap of what has a gradient, newest first; leaves are not on it
         self.owned: set[Node] = set()  # whose buffer nobody else has seen, so that one can add in place
         self.heaps: dict[Node, Heap] = {}
-
-    def seed(self, node: Node, g: Any) -> None:
-        self.accumulate(node, g)
+        self.gaps = False  # whether a rule gave no gradient: then a leaf may go without
 
     def accumulate(self, node: Node, g: Any) -> None:
+        """Add a gradient to that of a node, and put the node in the queue when it is the first."""
         before = self.grads.get(node)
         if before is None:
             self.grads[node] = g
+            if node.plan is not None and node not in self.heaps:
+                heappush(self.queue, (node.order, node))
         elif self.record:
             self.grads[node] = add(before, g)
         elif node in self.owned:
             np.add(before, g, before)
         else:
-            self.grads[node] = np.asarray(np.add(before, g))
+            _join(self.grads, node, g)
             self.owned.add(node)
 
     def place(self, node: Node, placed: Placed) -> None:
         """A gradient that is zero elsewhere: into a buffer of the engine's own, or on a heap while recording."""
         if self.record:
-            self.heaps.setdefault(node, Heap()).parts.append(placed)
+            heap = self.heaps.get(node)
+            if heap is None:
+                heap = self.heaps[node] = Heap()
+                if node.plan is not None and node not in self.grads:
+                    heappush(self.queue, (node.order, node))
+            heap.parts.append(placed)
             return
         buffer = self.grads.get(node)
         if buffer is None:
-            buffer = self.grads[node] = np.zeros(node.shape, node.dtype)
+            self.accumulate(node, np.zeros(node.shape, node.dtype))
+            buffer = self.grads[node]
             self.owned.add(node)
         elif node not in self.owned:
             buffer = self.grads[node] = np.array(buffer)
@@ -156,96 +238,161 @@ class Walk:
         found: dict[Node, Any] = {}
         try:
             with np.errstate(all="ignore"):
-                for node in self.order:
-                    g = self.grads.pop(node, None)
-                    if self.heaps and node in self.heaps:
-                        g = self.heaps.pop(node).total(node, g)
-                    if g is None:
-                        continue
-                    extra = node.extra
-                    if extra is not None:
-                        if extra.hooks:
-                            g = self.hooked(node, g)
-                        if extra.retain and self.targets is None:
-                            found[node] = g
-                    if node.plan is None:
+                self.pull_all(found, retain)
+                for node in sorted([*{**self.grads, **self.heaps}], key=_ORDER):  # leaves
+                    g = self.complete(node)
+                    if self.targets is None or node in self.targets:
                         found[node] = g
-                        continue
-                    if self.targets is not None:
-                        if node in self.targets:
-                            found[node] = g
-                        assert self.live is not None
-                        if not any([node.inputs[i] in self.live for i in node.plan.positions]):
-                            continue
-                    self.pull(node, g, extra)
-                    if not retain:
-                        _spend(node)
+                if self.gaps and self.targets is None:
+                    for node in _order(self.roots):
+                        if node.plan is None and node not in found:
+                            found[node] = self.zeros(node.shape, node.dtype)
         except BaseException:
-            for node in self.order:
+            for node in _order(self.roots):
                 if node.plan is not None:
                     _spend(node)
             raise
         return found
 
-    def pull(self, node: Node, g: Any, extra: Any) -> None:
-        """Call the rules of one node and hand their results on."""
-        op, inputs, kept = node.op, node.inputs, node.kept
-        if kept is SPENT:
-            raise RuntimeError(
-                f"backward: the tape was walked before, and what {op.name} {node.shape} kept for its gradient is "
-                "freed. Write retain_graph=True in the first backward, or compute the result again."
-            )
-        if op is PART:
-            several = self.grads.setdefault(inputs[0], [None] * len(inputs[0].op.outputs))
+    def complete(self, node: Node) -> Any:
+        """The gradient of a node once all of it has come in, after its hooks."""
+        g = self.grads.pop(node, None)
+        if self.heaps and node in self.heaps:
+            g = self.heaps.pop(node).total(node, g)
+        if node.extra is not None and node.extra.hooks:
+            g = self.hooked(node, g)
+        return g
+
+    def pull_all(self, found: dict[Node, Any], retain: bool) -> None:
+        """Call the rules of node after node and hand their results on.
+
+        This loop is the time that a backward takes: what is common stands here, the rest is called.
+        """
+        grads, queue, owned, heaps, live = self.grads, self.queue, self.owned, self.heaps, self.live
+        plain, anomaly = not self.record, state.anomaly
+        usual = plain and self.targets is None
+        while queue:
+            node = heappop(queue)[1]
+            kept, plan, inputs, extra = node.kept, node.plan, node.inputs, node.extra
+            if kept is SPENT:
+                self.spent(node)
+            large = False
+            if usual and extra is None and not plan.special:
+                g = grads.pop(node)
+            else:
+                g, kept = self.prepared(node, found)
+                if kept is None:
+                    if not retain and g is not None:
+                        _spend(node)
+                    continue
+                large = plain and plan.blocks and g.size >= LARGE
+            if not plan.whole:
+                self.gaps = True
+            trusted = node.shape if plan.closed else None
+            for position, rule, i, j in plan.quick if plain else plan.slow:
+                source = inputs[position]
+                if live is not None and source not in live:
+                    continue
+                if large:
+                    value = _large_rule(plan, position, rule, i, j, g, node)
+                elif i >= 0:
+                    value = rule(g, kept[i]) if j < 0 else rule(g, kept[i], kept[j])
+                elif i == -1:
+                    value = rule(g)
+                else:
+                    value = g if i == -3 else rule(g, node, kept)
+                if type(value) is not ndarray:
+                    value = self.handed(source, value)
+                    if value is None:
+                        continue
+                if trusted is not source.shape:  # else: a ufunc of arrays of one dtype and shape
+                    if value.shape != source.shape:
+                        value = _fit(value, source, plan.op, position)
+                    if value.dtype is not source.dtype and value.dtype != source.dtype:
+                        value = _as_dtype(value, source.dtype)
+                if source not in grads:
+                    grads[source] = value
+                    if source.plan is not None and source not in heaps:
+                        heappush(queue, (source.order, source))
+                elif source in owned:
+                    add_to(grads[source], value, grads[source])
+                elif plain:
+                    _join(grads, source, value)
+                    owned.add(source)
+                else:
+                    grads[source] = add(grads[source], value)
+                value = None  # so that the buffer is free for the next rule
+            if anomaly:
+                self.look(node, g)
+            if not retain:
+                node.kept = SPENT
+                if extra is not None:
+                    extra.marks = None
+
+    def prepared(self, node: Node, found: dict[Node, Any]) -> tuple[Any, Any]:
+        """The gradient of a node with something special to it, and what its rules get; None if none is to be called.
+
+        Both are None if the node is only on the way to others than the targets.
+        """
+        g = self.complete(node)
+        extra, plan = node.extra, node.plan
+        if self.targets is None:
+            if extra is not None and extra.retain:
+                found[node] = g
+        else:
+            assert self.live is not None
+            if node in self.targets:
+                found[node] = g
+            if not any([node.inputs[i] in self.live for i in plan.positions]):
+                return None, None
+        if plan.op is PART:
+            whole = node.inputs[0]
+            several = self.grads.get(whole)
+            if several is None:
+                several = self.grads[whole] = [None] * len(whole.op.outputs)
+                heappush(self.queue, (whole.order, whole))
             k = node.params["output"]
             several[k] = g if several[k] is None else add(several[k], g)
-            return
+            return g, None
         if extra is not None and extra.marks is not None:
             check_marks(node, extra.marks)
         if type(g) is list:
             g = tuple(
                 [self.zeros(s, d) if one is None else one for one, s, d in zip(g, node.shape, node.dtype, strict=False)]
             )
-        if self.record:
-            kept = restore(node)
-        live = self.live
-        for position, rule in node.plan.pulls:
-            source = inputs[position]
-            if live is not None and source not in live:
-                continue
-            value = rule(g, node, kept)
-            if value is None:
-                continue
-            if type(value) is Placed:
-                self.place(source, value)
-                continue
-            if type(value) is not ndarray and not isinstance(value, Recorded):
-                value = np.asarray(value)
-            if value.shape != source.shape:
-                value = _fit(value, source, op, position)
-            if value.dtype is not source.dtype and value.dtype != source.dtype:
-                value = _as_dtype(value, source.dtype)
-            if self.record:
-                if not isinstance(value, Recorded):
-                    value = wrap(value)
-                self.accumulate(source, value)
-                continue
-            if isinstance(value, Recorded):
-                value = value._data
-            self.accumulate(source, value)
-        if state.anomaly:
-            self.look(node)
+        return g, restore(node) if self.record else node.kept
 
-    def look(self, node: Node) -> None:
-        """In anomaly mode: raise where a rule made a nan."""
+    def handed(self, source: Node, value: Any) -> Any:
+        """What a rule gave that is no array, as one; None if it is dealt with."""
+        if value is None:
+            self.gaps = True
+            return None
+        if type(value) is Placed:
+            self.place(source, value)
+            return None
+        if self.record:
+            return value if isinstance(value, Recorded) else wrap(value)
+        return value._data if isinstance(value, Recorded) else np.asarray(value)
+
+    def spent(self, node: Node) -> None:
+        raise RuntimeError(
+            f"backward: the tape was walked before, and what {node.op.name} {node.shape} kept for its gradient is "
+            "freed. Write retain_graph=True in the first backward, or compute the result again."
+        )
+
+    def look(self, node: Node, came: Any) -> None:
+        """In anomaly mode: raise where a rule made a nan of the gradient `came`."""
         for position in node.plan.positions:
             g = self.grads.get(node.inputs[position])
             if g is not None and not isinstance(g, list):
                 data = g._data if isinstance(g, Recorded) else g
                 if np.isnan(data).any():
                     hint = ""
-                    if node.op.name == "sqrt":
-                        hint = " The slope of sqrt at 0 is infinite: for a length, use tg.linalg.norm or tg.hypot."
+                    if any([np.isinf(_plain(one)).any() for one in (came if type(came) is tuple else (came,))]):
+                        hint = (
+                            " The gradient that came in holds infinities, as after sqrt or log at 0: for a length use "
+                            "tg.hypot, or keep such points out with tg.where before that op."
+                        )
                     raise RuntimeError(
                         f"backward: the rule of {node.op.name} for {node.op.input_name(position)} made a nan "
                         f"(output shape {node.shape}).{hint}"
@@ -285,7 +432,7 @@ def walk(
     try:
         state.recording = record
         for t, g in zip(roots, seeds, strict=True):
-            job.seed(t.node, g if not record else g if isinstance(g, Recorded) else wrap(g))
+            job.accumulate(t.node, g if not record else g if isinstance(g, Recorded) else wrap(g))
         return job.run(retain)
     finally:
         state.recording = before
@@ -360,24 +507,16 @@ def backward(
         targets = set(owners)
     retain = create_graph if retain_graph is None else retain_graph
     found = walk(roots, seeds, targets, retain, create_graph)
-    reached = _leaves(roots) if targets is None else targets
-    for node in [*found, *[n for n in reached if n not in found]]:
-        t = owners.get(node) if targets is not None else _owner(node)
-        if t is None:
-            continue
-        g = found.get(node)
-        if g is None:
-            g = np.zeros(node.shape, node.dtype)
-        _commit(t, g)
+    for node in found if targets is None else [*found, *[n for n in targets if n not in found]]:
+        t = _owner(node) if targets is None else owners.get(node)
+        if t is not None:
+            g = found.get(node)
+            _commit(t, np.zeros(node.shape, node.dtype) if g is None else g)
 
 
 def _owner(node: Node) -> Any:
     ref = None if node.extra is None else node.extra.owner
     return None if ref is None else ref()
-
-
-def _leaves(roots: Sequence[Any]) -> list[Node]:
-    return [n for n in _order([t.node for t in roots]) if n.plan is None]
 
 
 def _commit(t: Any, g: Any) -> None:

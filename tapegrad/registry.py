@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrays import FLOAT32, FLOAT64, for_arrays, number
+from .kernels import memory, threads
 from .samples import Draw, Sample
-from .tape import SMALL, Node, state
+from .tape import NEEDED, SMALL, Node, clock, state
+from .tape import SHARED as WRITABLE
 
 __all__ = ["OPS", "BY_NUMPY", "Op", "Placed", "Recorded", "op", "ufunc", "numpy_name", "operand"]
 
@@ -93,11 +96,16 @@ def wrap(data: Any, node: Node | None = None) -> Any:
     return t
 
 
+_shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+
 def node_of(t: Recorded) -> Node:
     """The node of a Tensor; a leaf's is made when it first enters a recorded op."""
     if t.node is None:
         data = t._data
-        node = Node(None, (), NOTHING, (), data.shape, data.dtype, None, False, data if data.size <= SMALL else None)
+        shape = data.shape
+        shape = _shapes.setdefault(shape, shape) if len(_shapes) < 10_000 else shape  # one object where they are equal
+        node = Node(None, (), NOTHING, (), shape, data.dtype, None, False, data if data.size <= SMALL else None)
         node.shared = t._leaf is not None and t._leaf.shared
         node.more().owner = weakref.ref(t)
         t.node = node
@@ -171,12 +179,24 @@ KEPT = ("in", "out", "all", "others")
 
 
 class Plan:
-    """For one set of inputs that require grad: what a node keeps, and how its rules are called."""
+    """For one set of inputs that require grad: what a node keeps, and how its rules are called.
 
-    __slots__ = ("keep", "keeps", "marked", "positions", "pulls", "sources", "where")
+    With a dtype, for nodes whose inputs and output all have that real dtype: `quick` then holds the rules as they run
+    on arrays. `pulls` are the rules as they stand.
+    """
 
-    def __init__(self, op: Op, positions: tuple[int, ...], count: int) -> None:
+    __slots__ = (
+        "blocks", "closed", "code", "keep", "keeps", "marked", "op", "positions", "pulls", "quick", "rules", "slow",
+        "sources", "special", "where", "whole",
+    )  # fmt: skip
+
+    def __init__(self, op: Op, positions: tuple[int, ...], count: int, dtype: Any = None, large: bool = False) -> None:
+        self.op = op
         self.positions = positions
+        part = op.name == "part" or len(op.outputs) > 1  # the gradient is no array
+        self.blocks = op.kind == "elementwise" and not part
+        self.closed = dtype is not None and op.closed
+        self.special = part or large or not self.closed
         self.sources: list[Source] = []
         calls: list[tuple[int, Rule, list[Source]]] = []
         for position in positions:
@@ -189,29 +209,42 @@ class Plan:
                 if source[0] in KEPT and source not in self.sources:
                     self.sources.append(source)
             calls.append((position, rule, sources))
+        self.whole = len(calls) == len(positions)  # every input that requires grad has a rule
         if ("others",) in self.sources and len(positions) > 1:
             self.sources = [("all",) if s == ("others",) else s for s in self.sources]
         self.keeps = tuple(op.source_name(s) for s in self.sources)
         self.where = {s: k for k, s in enumerate(self.sources)}
+        self.code = _code(self.sources)
         self.keep = _keeper(self.sources, positions[0] if positions else 0)
-        self.pulls = [(position, self._bind(rule, sources, position, op)) for position, rule, sources in calls]
+        self.pulls = [(position, self._bind(rule, sources, position)) for position, rule, sources in calls]
+        self.rules = dict(self.pulls)
+        self.slow = [(position, rule, -2, -1) for position, rule in self.pulls]
+        self.quick = [self._short(rule, sources, position, dtype) for position, rule, sources in calls]
         marked = {s[1] for s in self.sources if s[0] == "in"}
         if ("all",) in self.sources or ("others",) in self.sources:
             marked |= set(range(len(op.inputs), count))
         self.marked = tuple(sorted(marked))
 
-    def _bind(self, rule: Rule, sources: list[Source], position: int, op: Op) -> Callable[[Any, Node, Any], Any]:
-        """The rule as a function of (g, node, kept values); the common cases without a call for each argument."""
+    def _short(self, rule: Rule, sources: list[Source], position: int, dtype: Any) -> tuple[int, Rule, int, int]:
+        """(position, rule, i, j), called as rule(g, kept[i], kept[j]); -1: no such argument.
+
+        If i is -2, it is called as rule(g, node, kept); if -3, not at all, since it gives g as it is.
+        """
         where = [self.where.get(s, -1) if s[0] in ("in", "out") else -1 for s in sources]
+        if len(where) > 2 or -1 in where:
+            return position, self._bind(rule, sources, position), -2, -1
+        if getattr(rule, "passes", False):
+            return position, rule, -3, -1
+        if dtype is not None:
+            rule = for_arrays(rule, dtype)
+        i, j = (*where, -1, -1)[:2]
+        return position, rule, i, j
+
+    def _bind(self, rule: Rule, sources: list[Source], position: int) -> Callable[[Any, Node, Any], Any]:
+        """The rule as a function of (g, node, kept values)."""
         if not sources:
             return lambda g, node, kept: rule(g)
-        if -1 not in where and len(where) == 1:
-            (i,) = where
-            return lambda g, node, kept: rule(g, kept[i])
-        if -1 not in where and len(where) == 2:
-            i, j = where
-            return lambda g, node, kept: rule(g, kept[i], kept[j])
-        getters = [self._getter(s, position, op) for s in sources]
+        getters = [self._getter(s, position, self.op) for s in sources]
         return lambda g, node, kept: rule(g, *[get(node, kept) for get in getters])
 
     def _getter(self, source: Source, position: int, op: Op) -> Callable[[Node, Any], Any]:
@@ -240,6 +273,16 @@ class Plan:
 
 def shape_of(source: Any) -> tuple[int, ...]:
     return source.shape if type(source) is Node else np.shape(source)
+
+
+def _code(sources: list[Source]) -> int:
+    """The commonest ways to keep as a number: 1, 2: the first, second input; 3: the output; 12, 21: both inputs."""
+    digits = ["0"]
+    for kind, *where in sources:
+        if kind not in ("in", "out") or where[0] > 1:
+            return -1
+        digits.append(str(where[0] + 1 if kind == "in" else 3))
+    return int("".join(digits))
 
 
 def _keeper(sources: list[Source], position: int) -> Callable[[tuple[Any, ...], tuple[Any, ...], int], Any]:
@@ -293,6 +336,9 @@ class Op:
         self.defaults = {k: v for k, v in self.params.items() if v is not REQUIRED}
         self.outputs, self.aux = tuple(outputs), tuple(aux)
         self.view = view
+        # a ufunc that gives real floats of the dtype that it gets
+        loops = {t[forward.nin - 1 :] for t in forward.types} if isinstance(forward, np.ufunc) else set()
+        self.closed = {"f->f", "d->d"} <= loops
         self.rules: dict[str, Rule | None] = {}
         self.wants: dict[str, tuple[str, ...]] = {}
         self.jvp_rule: Rule | None = None
@@ -300,7 +346,11 @@ class Op:
         self.samples: list[Sample] = []
         self.no_rule: str | None = None  # why an op without rules has none
         self.module = ""
-        self._plans: dict[tuple[int, int], Plan] = {}
+        self._plans: dict[tuple[int, int, Any, bool], Plan] = {}
+        # by mask: the plans of calls in which all arrays have one real dtype
+        self.plans32: list[Plan | None] = [None] * 4
+        self.plans64: list[Plan | None] = [None] * 4
+        self.quick: Callable[..., Any] = self.general
         OPS[name] = self
 
     # -- declaring -----------------------------------------------------------------------------------------
@@ -317,6 +367,7 @@ class Op:
             self.rules[name] = rule
             self.wants[name] = () if rule is None else self._wanted(rule, name, "g")
         self._plans.clear()
+        self.plans32[:] = self.plans64[:] = [None] * 4
         return self
 
     def jvp(self, rule: Rule) -> Op:
@@ -376,18 +427,22 @@ class Op:
     def input_name(self, position: int) -> str:
         return self.inputs[position] if position < len(self.inputs) else self.variadic or "?"
 
-    def plan(self, mask: int, count: int) -> Plan:
-        """The plan for the inputs whose bit is set in `mask`."""
-        plan = self._plans.get((mask, count))
+    def plan(self, mask: int, count: int, dtype: Any = None, large: bool = False) -> Plan:
+        """The plan for the inputs whose bit is set in `mask`; `dtype` if all arrays have that one and it is real."""
+        plan = self._plans.get((mask, count, dtype, large))
         if plan is None:
             positions = tuple(i for i in range(count) if mask >> i & 1)
-            plan = self._plans[mask, count] = Plan(self, positions, count)
+            plan = self._plans[mask, count, dtype, large] = Plan(self, positions, count, dtype, large)
         return plan
 
     # -- calling -------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Arrays in, arrays out; any Tensor in, Tensors out, recorded where an input requires grad."""
+        return self.general(*args, **params)
+
+    def general(self, *args: Any, **params: Any) -> Any:
+        """The call of any op; elementwise ones have a shorter way for what is common."""
         outs, node = self._run(args, params)
         if node is None:
             return outs[0] if len(self.outputs) == 1 else outs[: len(self.outputs)]
@@ -451,6 +506,27 @@ class Op:
             params = {**self.defaults, **params}
         return outs, self._record(plan, args, tuple(values), outs, params, mask)
 
+    def recorded(self, inputs: tuple[Any, ...], values: tuple[Any, ...], out: Any, mask: int, dtype: Any) -> Any:
+        """The Tensor of a call without parameters; dtype: that of all arrays, if they have one."""
+        count, real = len(inputs), dtype if dtype is FLOAT32 or dtype is FLOAT64 else None
+        large = out.size >= LARGE
+        plan = self.plan(mask, count, real, large)
+        if not large and real is not None and mask == 2**count - 1 and self.closed and plan.whole:
+            (self.plans32 if real is FLOAT32 else self.plans64)[mask] = plan  # from now on `quick` knows it
+        kept = plan.keep(values, (out,), len(inputs))
+        value = out if out.size <= SMALL else None
+        node = Node(self, inputs, NOTHING, kept, out.shape, out.dtype, plan, True, value)
+        self._watch(node, values)
+        return wrap(out, node)
+
+    def _watch(self, node: Node, values: tuple[Any, ...]) -> None:
+        """Take fingerprints if something that the node keeps can be written by others."""
+        for i in node.plan.marked:
+            source = node.inputs[i]
+            if source.flags & WRITABLE if type(source) is Node else type(source) is ndarray:
+                mark(node, values)
+                return
+
     def _record(
         self, plan: Plan, args: tuple[Any, ...], values: tuple[Any, ...], outs: tuple[Any, ...],
         params: dict[str, Any], mask: int,
@@ -464,100 +540,238 @@ class Op:
         else:
             shapes, dtypes = tuple([o.shape for o in outs]), tuple([o.dtype for o in outs])
             node = Node(self, inputs, params, kept, shapes, dtypes, plan, mask != 0, None)
-        for i in plan.marked:
-            if inputs[i].shared if type(inputs[i]) is Node else type(inputs[i]) is ndarray:
-                mark(node, values)
-                break
+        self._watch(node, values)
         return node
 
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 
 
+LARGE = 1 << 14  # elements: from here on a result goes into a buffer of the free list
+EXACT = 1 << 24  # integers up to here are exact in every real dtype
+SHARED = 1 << 18  # elements: from here on the work is shared between threads
+
+
+def _large(op: Op, *args: Any) -> Any:
+    """The forward of an elementwise op on arrays of which one is large, on memory and threads of our own."""
+    forward = op.forward
+    if not op.closed:
+        return forward(*args)
+    big = args[0] if len(args) == 1 or args[0].size >= args[1].size else args[1]
+    shape, dtype, flat = big.shape, big.dtype, True
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return forward(*args)
+    for a in args:
+        if a.dtype is not dtype or (a.shape != shape and a.ndim and a.shape != shape[big.ndim - a.ndim :]):
+            return forward(*args)
+        flat = flat and (a.ndim == 0 or (a.shape == shape and a.flags.c_contiguous))
+    out = memory.empty(shape, dtype)
+    if not flat or big.size < SHARED:
+        forward(*args, out)
+        return out
+    lines = [a.reshape(-1) if a.ndim else a for a in (*args, out)]
+    threads.share(big.size, lambda start, stop: forward(*[a[start:stop] if a.ndim else a for a in lines]))
+    return out
+
+
+def _call_directly(op: Op) -> None:
+    """Make a call of the op that of its `quick`, with no method in between: a class of its own has it as __call__."""
+    own = type(op)
+    op.__class__ = type(own.__name__, (own,), {"__call__": staticmethod(op.quick), "__module__": own.__module__})
+
+
 class Unary(Op):
-    """An elementwise op of one input and no parameters: the short way through a call."""
+    """An elementwise op of one input and no parameters: the short way through a call, `quick`."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.on_real_arrays = self.forward
+        self.quick = _unary(self)
+        _call_directly(self)
 
     def __call__(self, x: Any) -> Any:
         """Array in, array out; Tensor in, Tensor out."""
-        if type(x) is ndarray or not isinstance(x, Recorded):
-            out = self.forward(x)
-            return out if type(out) is ndarray else np.asarray(out)
-        out = self.forward(x._data)
+        return self.quick(x)
+
+    def other(self, x: Any) -> Any:
+        """The call where `quick` does not apply: an array, or a Tensor that is large or has nothing to record."""
+        tensor = isinstance(x, Recorded)
+        data = x._data if tensor else x
+        if type(data) is not ndarray or state.plain is None:
+            return self.general(x)
+        out = self.forward(data) if data.size < LARGE else _large(self, data)
         if type(out) is not ndarray:
             out = np.asarray(out)
-        node = x.node
-        if (
-            node is None
-            or not node.requires_grad
-            or not state.recording
-            or not self.rules
-            or out.dtype.kind not in "fc"
-        ):
-            return self._slow(x, out)
-        plan = self.plan(1, 1)
-        made = Node(
-            self, (node,), NOTHING, plan.keep((x._data,), (out,), 1), out.shape, out.dtype, plan, True,
-            out if out.size <= SMALL else None,
-        )  # fmt: skip
-        if node.shared and plan.marked:
-            mark(made, (x._data,))
-        return wrap(out, made)
-
-    def _slow(self, x: Recorded, out: Any) -> Any:
-        if state.tracing:
-            return Op.__call__(self, x)
-        if out.dtype.kind not in "fciub":
-            raise TypeError(f"{self.name}: the result has dtype {out.dtype}; a Tensor cannot hold that")
-        return wrap(out)
+        if not tensor:
+            return out
+        dtype = out.dtype
+        if dtype.kind not in "fc":
+            return self.general(x)
+        if not x.requires_grad or not self.rules:
+            return wrap(out)
+        return self.recorded((x.node,), (data,), out, 1, dtype if dtype is data.dtype else None)
 
 
 class Binary(Op):
-    """An elementwise op of two inputs and no parameters: the short way through a call."""
+    """An elementwise op of two inputs and no parameters: the short way through a call, `quick`."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.on_real_arrays = self.forward
+        self.quick = _binary(self)
+        _call_directly(self)
 
     def __call__(self, x: Any, y: Any) -> Any:
         """Arrays in, array out; any Tensor in, Tensor out."""
-        if type(x) in PLAIN and type(y) in PLAIN:
-            out = self.forward(x, y)
+        return self.quick(x, y)
+
+    def other(self, x: Any, y: Any) -> Any:
+        """The call where `quick` does not apply: arrays, numbers, and Tensors of which one requires grad."""
+        tx, ty = isinstance(x, Recorded), isinstance(y, Recorded)
+        if not tx and not ty:
+            if type(x) not in PLAIN or type(y) not in PLAIN:
+                return self.general(x, y)
+            if type(x) is type(y) is ndarray and (x.size >= LARGE or y.size >= LARGE):
+                out = _large(self, x, y)
+            else:
+                out = self.forward(x, y)
             return out if type(out) is ndarray else np.asarray(out)
-        mask = 0
-        if isinstance(x, Recorded):
-            left = x._data
-            node = x.node
-            if node is not None and node.requires_grad and self.inputs[0] in self.rules:
-                mask = 1
-        elif type(x) in PLAIN:
-            left = x
+        left, right = x._data if tx else x, y._data if ty else y
+        mask = 1 if tx and x.requires_grad and self.inputs[0] in self.rules else 0
+        if ty and y.requires_grad and self.inputs[1] in self.rules:
+            mask |= 2
+        scope = state.plain
+        if scope is None or not mask or (not tx and type(x) not in PLAIN) or (not ty and type(y) not in PLAIN):
+            return self.general(x, y)
+        real = None  # the dtype of both, if it is one real dtype; a number takes that of the array
+        if type(right) is not ndarray:
+            kind = left.dtype
+            if (kind is FLOAT64 or kind is FLOAT32) and (type(right) is float or -EXACT < right < EXACT):
+                real, right = kind, number(right, kind)
+        elif type(left) is not ndarray:
+            kind = right.dtype
+            if (kind is FLOAT64 or kind is FLOAT32) and (type(left) is float or -EXACT < left < EXACT):
+                real, left = kind, number(left, kind)
+        elif left.dtype is right.dtype:
+            real = left.dtype
+        if real is not None and (left.size >= LARGE or right.size >= LARGE):
+            out = _large(self, left, right)
         else:
-            return Op.__call__(self, x, y)
-        if isinstance(y, Recorded):
-            right = y._data
-            node = y.node
-            if node is not None and node.requires_grad and self.inputs[1] in self.rules:
-                mask |= 2
-        elif type(y) in PLAIN:
-            right = y
-        else:
-            return Op.__call__(self, x, y)
-        if not mask or not state.recording or state.tracing:
-            return Op.__call__(self, x, y)
-        out = self.forward(left, right)
+            out = self.forward(left, right)
         if type(out) is not ndarray:
             out = np.asarray(out)
-        if out.dtype.kind not in "fc":
-            return Op.__call__(self, x, y)
-        plan = self._plans.get((mask, 2)) or self.plan(mask, 2)
-        a = (x.node or node_of(x)) if isinstance(x, Recorded) else x
-        b = (y.node or node_of(y)) if isinstance(y, Recorded) else y
-        made = Node(
-            self, (a, b), NOTHING, plan.keep((left, right), (out,), 2), out.shape, out.dtype, plan, True,
-            out if out.size <= SMALL else None,
-        )  # fmt: skip
-        for i in plan.marked:
-            source = a if i == 0 else b
-            if source.shared if type(source) is Node else type(source) is ndarray:
-                mark(made, (left, right))
-                break
-        return wrap(out, made)
+        dtype = out.dtype
+        if dtype.kind not in "fc":
+            return self.general(x, y)
+        inputs = (x.node or node_of(x) if tx else x, y.node or node_of(y) if ty else y)
+        return self.recorded(inputs, (left, right), out, mask, dtype if dtype is real else None)
+
+
+# The commonest calls of the commonest ops, written out: with Tensors of one real dtype that require grad, a call is the
+# ufunc, a node and a Tensor, and every line here is some 2% of it. The same is said once more, in general, by `other`
+# and `general`, which take all the rest.
+
+
+def _unary(op: Unary) -> Callable[[Any], Any]:
+    """The call of a unary op that is closed on the reals, as one function."""
+    forward, other = op.forward, op.other
+    plans32, plans64 = op.plans32, op.plans64
+
+    def quick(x: Any) -> Any:
+        if type(x) is not tensor_type:
+            return other(x)
+        node, data, scope = x.node, x._data, state.plain
+        if node is None or scope is None or not node.flags & NEEDED:
+            return other(x)
+        dtype, size = data.dtype, data.size
+        if dtype is FLOAT32:
+            plan = plans32[1]
+        elif dtype is FLOAT64:
+            plan = plans64[1]
+        else:
+            return other(x)
+        if plan is None or size >= LARGE:
+            return other(x)
+        out = forward(data)
+        if size == 1 and type(out) is not ndarray:
+            out = np.asarray(out)
+        t, made = new(tensor_type), new(Node)
+        made.op = op
+        made.inputs = (node,)
+        made.params = NOTHING
+        code = plan.code
+        if code == 3:
+            made.kept = (out,)
+        elif code == 1:
+            made.kept = (data,)
+        else:
+            made.kept = plan.keep((data,), (out,), 1)
+        made.shape = node.shape
+        made.dtype = dtype
+        made.order = clock()
+        made.plan = plan
+        made.flags = NEEDED
+        made.value = out if size <= SMALL else None
+        made.scope = scope
+        made.extra = None
+        if node.flags != NEEDED and plan.marked:
+            mark(made, (data,))
+        t._data = out
+        t.node = made
+        t._leaf = None
+        return t
+
+    return quick
+
+
+def _binary(op: Binary) -> Callable[[Any, Any], Any]:
+    """The call of a binary op that is closed on the reals, as one function."""
+    forward, other = op.forward, op.other
+    plans32, plans64 = op.plans32, op.plans64
+
+    def quick(x: Any, y: Any) -> Any:
+        if type(x) is not tensor_type or type(y) is not tensor_type:
+            return other(x, y)
+        a, b, scope = x.node, y.node, state.plain
+        if a is None or b is None or scope is None or not a.flags & b.flags & NEEDED:
+            return other(x, y)
+        left, right = x._data, y._data
+        dtype, size = left.dtype, left.size
+        if dtype is not right.dtype or size >= LARGE or right.size != size or a.shape != b.shape:
+            return other(x, y)
+        if dtype is FLOAT32:
+            plan = plans32[3]
+        elif dtype is FLOAT64:
+            plan = plans64[3]
+        else:
+            return other(x, y)
+        if plan is None:
+            return other(x, y)
+        out = forward(left, right)
+        if size == 1 and type(out) is not ndarray:
+            out = np.asarray(out)
+        code = plan.code
+        t, made = new(tensor_type), new(Node)
+        made.op = op
+        made.inputs = (a, b)
+        made.params = NOTHING
+        made.kept = () if code == 0 else (right, left) if code == 21 else plan.keep((left, right), (out,), 2)
+        made.shape = a.shape
+        made.dtype = dtype
+        made.order = clock()
+        made.plan = plan
+        made.flags = NEEDED
+        made.value = out if size <= SMALL else None
+        made.scope = scope
+        made.extra = None
+        if a.flags | b.flags != NEEDED and plan.marked:
+            mark(made, (left, right))
+        t._data = out
+        t.node = made
+        t._leaf = None
+        return t
+
+    return quick
 
 
 # -- several outputs: one node for the op, and a part of it for each output ----------------------------------

@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.memory import root
+
 __all__ = ["Tape"]
 
-clock = count().__next__  # creation order is already a topological order
+clock = count(0, -1).__next__  # creation order is already a topological order; counted down, the newest sorts first
+NEEDED, SHARED = 1, 2  # flags of a node: it requires grad; it is a leaf whose buffer someone else can write
 SMALL = 8  # results of at most this many elements stay on their node, for drawings of scalar expressions
 SPENT: Any = ("spent",)  # stands in `kept` once a backward has walked the node
 
@@ -24,11 +27,46 @@ SPENT: Any = ("spent",)  # stands in `kept` once a backward has walked the node
 class State(threading.local):
     """What each thread has of its own."""
 
-    recording = True  # grad mode
-    tracing = False  # record also what needs no gradient
     anomaly = False
-    scope: tuple[str, ...] = ()  # names of the modules we are inside of, for drawings
     variables: tuple[Node, ...] = ()  # what the enclosing tg.func transforms differentiate with respect to
+    plain: tuple[str, ...] | None = ()  # the scope while recording only what needs a gradient: one look-up for ops
+
+    _recording = True
+    _tracing = False
+    _scope: tuple[str, ...] = ()
+
+    @property
+    def recording(self) -> bool:
+        """Grad mode."""
+        return self._recording
+
+    @recording.setter
+    def recording(self, flag: bool) -> None:
+        self._recording = flag
+        self._settle()
+
+    @property
+    def tracing(self) -> bool:
+        """Whether to record also what needs no gradient."""
+        return self._tracing
+
+    @tracing.setter
+    def tracing(self, flag: bool) -> None:
+        self._tracing = flag
+        self._settle()
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The names of the modules we are inside of, for drawings."""
+        return self._scope
+
+    @scope.setter
+    def scope(self, names: tuple[str, ...]) -> None:
+        self._scope = names
+        self._settle()
+
+    def _settle(self) -> None:
+        self.plain = self._scope if self._recording and not self._tracing else None
 
 
 state = State()
@@ -57,16 +95,15 @@ class Node:
         "__weakref__",
         "dtype",
         "extra",
-        "index",
+        "flags",
         "inputs",
         "kept",
         "op",
+        "order",
         "params",
         "plan",
-        "requires_grad",
         "scope",
         "shape",
-        "shared",
         "value",
     )  # fmt: skip
 
@@ -80,10 +117,9 @@ class Node:
         self.kept = kept
         self.shape = shape
         self.dtype = dtype
-        self.index = clock()
+        self.order = clock()
         self.plan = plan
-        self.requires_grad = requires_grad
-        self.shared = False  # a leaf whose buffer someone else can write
+        self.flags = NEEDED if requires_grad else 0
         self.value = value
         self.scope = state.scope
         self.extra: Extra | None = None
@@ -91,6 +127,27 @@ class Node:
     @property
     def name(self) -> str | None:
         return None if self.extra is None else self.extra.name
+
+    @property
+    def index(self) -> int:
+        """The place in the order of creation."""
+        return -self.order
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.flags & NEEDED != 0
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.flags = self.flags | NEEDED if flag else self.flags & ~NEEDED
+
+    @property
+    def shared(self) -> bool:
+        return self.flags & SHARED != 0
+
+    @shared.setter
+    def shared(self, flag: bool) -> None:
+        self.flags = self.flags | SHARED if flag else self.flags & ~SHARED
 
     def more(self) -> Extra:
         if self.extra is None:
@@ -138,8 +195,7 @@ def kept_bytes(nodes: Sequence[Node]) -> dict[Node, int]:
         for value in node.kept:
             for array in value if type(value) is tuple else (value,):
                 if isinstance(array, np.ndarray):
-                    while isinstance(array.base, np.ndarray):
-                        array = array.base
+                    array = root(array)
                     if id(array) not in seen:
                         seen.add(id(array))
                         sums[node] = sums.get(node, 0) + array.nbytes
@@ -155,7 +211,7 @@ def gather(roots: Sequence[Node]) -> list[Node]:
             if type(source) is Node and source not in seen:
                 seen.add(source)
                 todo.append(source)
-    return sorted(seen, key=attrgetter("index"))
+    return sorted(seen, key=attrgetter("order"), reverse=True)
 
 
 class Tape(Sequence[Node]):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backward import Handle, backward, differentiable, register_hook
+from .kernels.memory import root
 from .numpy_protocol import array_function, array_ufunc
 from .ops import elementwise as E
 from .ops import index as X
@@ -456,14 +457,14 @@ class Tensor(Recorded):
 
     __hash__ = object.__hash__  # by identity: tensors are keys of dicts and members of sets
 
-    def __add__(self, y: Any) -> Tensor: return E.add(self, y)  # type: ignore[no-any-return]
-    def __radd__(self, y: Any) -> Tensor: return E.add(y, self)  # type: ignore[no-any-return]
-    def __sub__(self, y: Any) -> Tensor: return E.subtract(self, y)  # type: ignore[no-any-return]
-    def __rsub__(self, y: Any) -> Tensor: return E.subtract(y, self)  # type: ignore[no-any-return]
-    def __mul__(self, y: Any) -> Tensor: return E.multiply(self, y)  # type: ignore[no-any-return]
-    def __rmul__(self, y: Any) -> Tensor: return E.multiply(y, self)  # type: ignore[no-any-return]
-    def __truediv__(self, y: Any) -> Tensor: return E.divide(self, y)  # type: ignore[no-any-return]
-    def __rtruediv__(self, y: Any) -> Tensor: return E.divide(y, self)  # type: ignore[no-any-return]
+    __add__: Callable[[Any, Any], Any] = E.add.quick  # the function itself: one call less
+    def __radd__(self, y: Any) -> Tensor: return E.add.quick(y, self)  # type: ignore[no-any-return]
+    __sub__: Callable[[Any, Any], Any] = E.subtract.quick  # the function itself: one call less
+    def __rsub__(self, y: Any) -> Tensor: return E.subtract.quick(y, self)  # type: ignore[no-any-return]
+    __mul__: Callable[[Any, Any], Any] = E.multiply.quick  # the function itself: one call less
+    def __rmul__(self, y: Any) -> Tensor: return E.multiply.quick(y, self)  # type: ignore[no-any-return]
+    __truediv__: Callable[[Any, Any], Any] = E.divide.quick  # the function itself: one call less
+    def __rtruediv__(self, y: Any) -> Tensor: return E.divide.quick(y, self)  # type: ignore[no-any-return]
     def __floordiv__(self, y: Any) -> Tensor: return E.floor_divide(self, y)  # type: ignore[no-any-return]
     def __rfloordiv__(self, y: Any) -> Tensor: return E.floor_divide(y, self)  # type: ignore[no-any-return]
     def __mod__(self, y: Any) -> Tensor: return E.remainder(self, y)  # type: ignore[no-any-return]
@@ -496,10 +497,10 @@ class Tensor(Recorded):
     def __gt__(self, y: Any) -> Tensor: return E.greater(self, y)  # type: ignore[no-any-return]
     def __ge__(self, y: Any) -> Tensor: return E.greater_equal(self, y)  # type: ignore[no-any-return]
 
-    def __iadd__(self, y: Any) -> Self: return self._inplace(E.add(self, y), "+=")
-    def __isub__(self, y: Any) -> Self: return self._inplace(E.subtract(self, y), "-=")
-    def __imul__(self, y: Any) -> Self: return self._inplace(E.multiply(self, y), "*=")
-    def __itruediv__(self, y: Any) -> Self: return self._inplace(E.divide(self, y), "/=")
+    def __iadd__(self, y: Any) -> Self: return self._inplace(E.add(self, y), "+=")  # type: ignore[misc]
+    def __isub__(self, y: Any) -> Self: return self._inplace(E.subtract(self, y), "-=")  # type: ignore[misc]
+    def __imul__(self, y: Any) -> Self: return self._inplace(E.multiply(self, y), "*=")  # type: ignore[misc]
+    def __itruediv__(self, y: Any) -> Self: return self._inplace(E.divide(self, y), "/=")  # type: ignore[misc]
     def __ifloordiv__(self, y: Any) -> Self: return self._inplace(E.floor_divide(self, y), "//=")
     def __imod__(self, y: Any) -> Self: return self._inplace(E.remainder(self, y), "%=")
     def __ipow__(self, y: Any) -> Self: return self._inplace(self**y, "**=")
@@ -602,7 +603,9 @@ def _base_holders(t: Any) -> int:
 
 def _alone(t: Any) -> bool:
     """Whether no Tensor or array but t can see what t is a view of, as after (x * 2).reshape(3, 4)."""
-    return t._data.base is None or (type(t._data.base) is np.ndarray and _base_holders(t) <= ALONE_ABOVE)
+    if root(t._data) is t._data:
+        return True
+    return type(t._data.base) is np.ndarray and _base_holders(t) <= ALONE_ABOVE
 
 
 def _op_name(node: Node) -> str:

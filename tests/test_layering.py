@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent / "tapegrad"
 
 # Left to right; a file may import what stands left of it.
 ROOMS = [
-    "kernels", "tape", "samples", "generator", "registry", "ops", "backward", "numpy_protocol", "tensor", "modes",
-    "creation", "random", "forward", "trees", "func", "drawing", "differences", "check", "handwritten", "nn", "optim",
-    "layers", "catalogue", "expression", "demo", "cli",
+    "kernels", "tape", "samples", "generator", "arrays", "registry", "ops", "backward", "numpy_protocol", "tensor",
+    "modes", "creation", "random", "forward", "trees", "func", "drawing", "differences", "check", "handwritten", "nn",
+    "optim", "layers", "catalogue", "expression", "demo", "cli",
 ]  # fmt: skip
 OPS = [
     "geometry", "structure", "elementwise", "index", "reduce", "linalg", "sorting", "conv", "pool", "norm", "dense",

@@ -25,6 +25,24 @@ def H(x: Any) -> Any:
     return x.conjugate()
 
 
+def _same(x: Any) -> Any:
+    return x
+
+
+H.on_real_arrays = _same  # type: ignore[attr-defined]
+
+
+# The commonest rules by name, with what they are on real arrays, so that a backward there calls nothing in between.
+_pass: Any = lambda g: g
+_negate: Any = lambda g: negative(g)
+_times_x: Any = lambda g, x: multiply(g, H(x))
+_times_y: Any = lambda g, y: multiply(g, H(y))
+_times_out: Any = lambda g, out: multiply(g, H(out))
+_pass.passes = True
+_negate.on_real_arrays = np.negative
+_times_x.on_real_arrays = _times_y.on_real_arrays = _times_out.on_real_arrays = np.multiply
+
+
 # -- a zero cotangent stays zero where a slope is infinite ---------------------------------------------------
 
 
@@ -57,9 +75,9 @@ div_no_nan.sample(real(3, 4), real(4, away=0.3)).sample(real(), real(2, 3, away=
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
 
-add = ufunc(np.add, "x + y.", x=lambda g: g, y=lambda g: g)
-subtract = ufunc(np.subtract, "x - y.", x=lambda g: g, y=lambda g: negative(g))
-multiply = ufunc(np.multiply, "x * y.", x=lambda g, y: multiply(g, H(y)), y=lambda g, x: multiply(g, H(x)))
+add = ufunc(np.add, "x + y.", x=_pass, y=_pass)
+subtract = ufunc(np.subtract, "x - y.", x=_pass, y=_negate)
+multiply = ufunc(np.multiply, "x * y.", x=_times_y, y=_times_x)
 divide = ufunc(
     np.divide,
     "x / y. A zero cotangent stays zero where y is 0.",
@@ -67,8 +85,8 @@ divide = ufunc(
     x=lambda g, y: div_no_nan(g, H(y)),
     y=lambda g, y, out: negative(div_no_nan(mul_no_nan(g, H(out)), H(y))),
 )
-negative = ufunc(np.negative, "-x.", x=lambda g: negative(g))
-positive_ = ufunc(np.positive, "+x, a copy.", x=lambda g: g)
+negative = ufunc(np.negative, "-x.", x=_negate)
+positive_ = ufunc(np.positive, "+x, a copy.", x=_pass)
 reciprocal = ufunc(
     np.reciprocal, "1 / x.", like=real(away=0.3), x=lambda g, out: negative(mul_no_nan(g, H(multiply(out, out))))
 )
@@ -143,7 +161,7 @@ def sign(x: Any) -> Any:
 
 # -- exponentials, logarithms, roots -------------------------------------------------------------------------
 
-exp = ufunc(np.exp, "e ** x.", x=lambda g, out: multiply(g, H(out)))
+exp = ufunc(np.exp, "e ** x.", x=_times_out)
 exp2 = ufunc(np.exp2, "2 ** x.", x=lambda g, out: multiply(g, multiply(H(out), LN2)))
 expm1 = ufunc(np.expm1, "e ** x - 1, exact near 0.", x=lambda g, x: multiply(g, H(exp(x))))
 log = ufunc(np.log, "The natural logarithm.", like=positive(), x=lambda g, x: div_no_nan(g, H(x)))
