@@ -9,7 +9,6 @@ from numpy import e, inf, nan, newaxis, pi
 
 from . import func
 from .backward import backward, grad
-from .check import GradientError, check_op, gradcheck, gradgradcheck
 from .creation import (
     arange,
     array,
@@ -31,8 +30,6 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .drawing import draw
-from .handwritten import check_backward
 from .kernels.threads import get_num_threads, set_num_threads
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, scope, set_grad_enabled
 from .ops.activation import (
@@ -301,15 +298,31 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import layers, nn, optim
+    from .check import GradientError, check_op, gradcheck, gradgradcheck
+    from .drawing import draw
+    from .handwritten import check_backward
+
+# What most programs do not need is imported when it is first asked for.
+_LATER = {
+    "layers": "", "nn": "", "optim": "", "draw": "drawing", "GradientError": "check", "check_op": "check",
+    "gradcheck": "check", "gradgradcheck": "check", "check_backward": "handwritten",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """`tg.nn`, `tg.optim` and `tg.layers` are imported when they are first asked for."""
-    if name in ("layers", "nn", "optim"):
-        import importlib
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _LATER[name]:
+        return import_module(f"{__name__}.{name}")
+    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
 
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from .ops.structure import cast
 from .registry import BY_NUMPY, Leaf, Recorded, operand, stack_nested
-from .tensor import REFUSED_CLASSES, Tensor
+from .tensor import Tensor, refused
 
 __all__ = [
     "arange", "array", "asarray", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "geomspace",
@@ -40,7 +40,7 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
         if dtype is not None and a.dtype != np.dtype(dtype):
             return cast(a, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
         return a.copy() if copy else a  # type: ignore[attr-defined, return-value]
-    if type(a) in REFUSED_CLASSES:
+    if refused(a):
         raise TypeError(f"asarray: a {type(a).__name__} cannot be a Tensor; pass a plain ndarray")
     out = np.array(a, dtype=dtype) if copy else np.asarray(a, dtype=dtype)
     operand(out, "asarray")

@@ -18,10 +18,14 @@ _lock = threading.Lock()
 class LockedGenerator:
     """The process-wide np.random.Generator; a lock keeps threads from drawing at the same moment."""
 
-    def __init__(self) -> None:
-        self.generator = np.random.default_rng()
+    generator: Any
 
     def __getattr__(self, name: str) -> Any:
+        if name == "generator":  # made when it is first used: importing np.random takes as long as half of this package
+            with _lock:
+                if "generator" not in self.__dict__:
+                    self.generator = np.random.default_rng()
+            return self.generator
         method = getattr(self.generator, name)
 
         def draw(*args: Any, **kwargs: Any) -> Any:

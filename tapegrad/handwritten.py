@@ -117,7 +117,6 @@ class _Pair:
         self.names = self._names(names)
         self.rng = np.random.default_rng(seed)
         self.problems: list[str] = []
-        self.takes_inputs = False
         out, self.has_cache = self._first()
         self.out = np.array(out)
         self.dout = self._dout(grad)

@@ -25,7 +25,10 @@ __all__ = ["OPS", "BY_NUMPY", "Op", "Placed", "Recorded", "op", "ufunc", "numpy_
 
 OPS: dict[str, Op] = {}  # every op by name: tests, docs, printing and interop read this table
 BY_NUMPY: dict[Any, Callable[..., Any]] = {}  # NumPy function, ufunc or (ufunc, method) -> ours
-REFUSED: dict[Any, str] = {}  # NumPy function -> why it has no derivative here, and what to use instead
+REFUSED: dict[Any, str] = {  # NumPy function -> why it has no derivative here, and what to use instead
+    np.spacing: "it reads the bits of a float, and has no derivative that means anything",
+    np.nextafter: "it steps to the next float, and has no derivative that means anything; add the step you mean",
+}
 KINDS = ("elementwise", "linear", "multilinear", None)
 NOTHING: dict[str, Any] = {}
 
@@ -331,6 +334,8 @@ class Op:
         self.forward, self.kind, self.name = forward, kind, name
         self.__doc__ = doc
         self.inputs, self.variadic = tuple(inputs), variadic
+        self.count = len(self.inputs)
+        self.several = len(outputs) > 1 or bool(aux)
         self.params = dict(params or {})
         self.required = tuple(k for k, v in self.params.items() if v is REQUIRED)
         self.defaults = {k: v for k, v in self.params.items() if v is not REQUIRED}
@@ -467,29 +472,33 @@ class Op:
 
     def _run(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
         """The outputs as arrays, and: None if no Tensor came in, NOTHING if nothing was recorded, else the node."""
-        if len(args) < len(self.inputs) or (len(args) > len(self.inputs) and self.variadic is None):
-            raise TypeError(f"{self.name}: takes {len(self.inputs)} arrays ({', '.join(self.inputs)}), got {len(args)}")
+        count = len(args)
+        if count != self.count and (count < self.count or self.variadic is None):
+            raise TypeError(f"{self.name}: takes {self.count} arrays ({', '.join(self.inputs)}), got {count}")
         for name in self.required:
             if name not in params:
                 raise TypeError(f"{self.name}: the parameter {name!r} is missing")
         mask, bit, any_tensor = 0, 1, False
-        values = []
+        values = list(args)
         for i, a in enumerate(args):
-            if isinstance(a, Recorded):
-                any_tensor = True
-                values.append(a._data)
-                if a.node is not None and a.node.requires_grad and self.input_name(i) in self.rules:
-                    mask |= bit
-            else:
-                if type(a) is not ndarray and isinstance(a, (list, tuple)):
-                    a = operand(a, self.name)
+            what = type(a)
+            if what is not ndarray and what is not float:
+                if what is tensor_type or isinstance(a, Recorded):
+                    any_tensor = True
+                    values[i] = a._data
+                    node = a.node
+                    if node is not None and node.flags & NEEDED and self.input_name(i) in self.rules:
+                        mask |= bit
+                elif isinstance(a, (list, tuple)):
+                    values[i] = a = operand(a, self.name)
                     if isinstance(a, Recorded):  # Tensors in the list were stacked
                         return self._run((*args[:i], a, *args[i + 1 :]), params)
-                values.append(a)
             bit <<= 1
         result = self.forward(*values, **params)
-        several = len(self.outputs) > 1 or self.aux
-        outs = tuple([o if type(o) is ndarray else np.asarray(o) for o in (result if several else (result,))])
+        if self.several:
+            outs = tuple([o if type(o) is ndarray else np.asarray(o) for o in result])
+        else:
+            outs = (result if type(result) is ndarray else np.asarray(result),)
         if not any_tensor:
             return outs, None
         kind = outs[0].dtype.kind
@@ -497,11 +506,14 @@ class Op:
             if kind not in "iub":
                 raise TypeError(f"{self.name}: the result has dtype {outs[0].dtype}; a Tensor cannot hold that")
             mask = 0
-        if not (mask and state.recording) and not state.tracing:
+        if not mask and state.plain is not None:
             return outs, NOTHING
-        if not state.recording:
-            mask = 0
-        plan = self.plan(mask, len(args))
+        if state.plain is None:
+            if not state.recording:
+                mask = 0
+            if not mask and not state.tracing:
+                return outs, NOTHING
+        plan = self.plan(mask, count)
         if self.defaults:
             params = {**self.defaults, **params}
         return outs, self._record(plan, args, tuple(values), outs, params, mask)

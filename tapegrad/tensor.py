@@ -75,7 +75,7 @@ class Tensor(Recorded):
         elif isinstance(data, (list, tuple)):
             data = _plain_nested(data)
         array = np.array(data, dtype=dtype)
-        if array.dtype.kind not in "fciub" or type(data) in REFUSED_CLASSES:
+        if array.dtype.kind not in "fciub" or refused(data):
             raise TypeError(f"tensor: {type(data).__name__} of dtype {array.dtype} cannot be a Tensor; numbers can")
         self._set(array, Leaf(made=True), requires_grad, name)
 
@@ -612,7 +612,10 @@ def _op_name(node: Node) -> str:
     return node.inputs[0].op.name if node.op.name == "part" else node.op.name  # type: ignore[no-any-return]
 
 
-REFUSED_CLASSES = (np.matrix, np.ma.MaskedArray)
+def refused(data: Any) -> bool:
+    """Whether the values are of a class whose operators mean something else, or that hides some of them."""
+    masked = sys.modules.get("numpy.ma")  # not imported: then nobody has one
+    return isinstance(data, np.matrix) or (masked is not None and isinstance(data, masked.MaskedArray))
 
 
 def _plain_nested(data: Any) -> Any:

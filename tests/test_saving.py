@@ -1,6 +1,7 @@
 """Files of parameters: both formats, and that no failure leaves a half-written file or a half-loaded model."""
 
 import builtins
+import json
 import os
 import pickle
 import zipfile
@@ -237,4 +238,18 @@ def test_a_header_that_claims_too_much_is_a_damaged_file(tmp_path):
         header += b" " * (117 - len(header)) + b"\n"
         archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(ValueError, match=r"big\.npz cannot be read"):
+        nn.load(path)
+
+
+def test_the_name_of_the_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="taken by the format"):
+        nn.save({"__plan__": np.ones(3)}, tmp_path / "a.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dtype_that_numpy_has_not_is_named(tmp_path):
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ValueError, match="a dtype that NumPy does not have"):
         nn.load(path)

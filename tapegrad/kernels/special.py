@@ -176,15 +176,6 @@ def _finite(x: Array) -> Array:
     return np.maximum(x, np.finfo(x.dtype).min)  # type: ignore[no-any-return]
 
 
-def normal_cdf(x: Array) -> Array:
-    """The share of a standard normal distribution that lies below x."""
-
-    def block(a: Array, out: Array) -> None:
-        np.copyto(out, _normal(a)[0])
-
-    return _by_blocks(block, x)
-
-
 def gelu(x: Array) -> Array:
     """x times the share of a standard normal distribution that lies below x; -inf gives 0."""
     return _by_blocks(_gelu_block, x)

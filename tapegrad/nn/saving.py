@@ -47,6 +47,8 @@ def save(module_or_state: Module | Mapping[str, Any], path: PathLike) -> None:
         plan = json.dumps(_packed(state, "", arrays))
         arrays[PLAN] = np.frombuffer(plan.encode(), np.uint8)
     else:
+        if PLAN in state:
+            raise ValueError(f"save: the name {PLAN!r} is taken by the format itself; give that array another name")
         arrays = {_name(name): _array(name, value) for name, value in state.items()}
     write: Callable[[Arrays, BinaryIO], None] = WRITERS[suffix]
     beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
