@@ -5,17 +5,20 @@ Knows arrays and window geometry only; nothing of tapes, and nothing is ever con
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from . import conv_wide, memory, threads
 from .windows import Array, Padding, Pair, cut, out_size, pad, span, windows
 
 # Columns are built, used and overwritten in blocks of about this many bytes, to stay in the cache.
 _BLOCK = 1 << 20
 # Below this many outputs an image is too small to be a good matrix product by itself: several share one.
 _SMALL = 100
+# Multiplications of a convolution that is worth sharing between threads: some 100 microseconds.
+_LARGE = 4_000_000
 
 
 class _Blocks(NamedTuple):
@@ -102,27 +105,85 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
         out_size(h, kernel[0], stride[0], padding[0], dilation[0]),
         out_size(width, kernel[1], stride[1], padding[1], dilation[1]),
     )
-    filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1)  # (G, F/G, K)
+    out: Array = memory.empty((n, f, *size_out), dtype)
     if _is_pointwise(kernel, stride, padding):
-        pointwise: Array = np.matmul(filters, _flat(x, groups, dtype))  # (N, G, F/G, H*W)
-        return pointwise.reshape(n, f, h, width)
-    out = np.empty((n, groups, f // groups, size_out[0] * size_out[1]), dtype)
+
+        def work(start: int, stop: int) -> None:
+            _pointwise(w, x[start:stop], out[start:stop], groups)
+    elif conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
+
+        def work(start: int, stop: int) -> None:
+            conv_wide.conv_into(out[start:stop], x[start:stop], w, padding, dilation, groups)
+    else:
+
+        def work(start: int, stop: int) -> None:
+            _conv_tiled(out[start:stop], x[start:stop], w, stride, padding, dilation, groups)
+
+    _share(n, out.size * w[:1].size, work)
+    return out
+
+
+def _share(images: int, multiplications: int, work: Callable[[int, int], object]) -> None:
+    """Call work over all images, on several threads if there is enough of it."""
+    if multiplications >= _LARGE:
+        threads.share(images, work, blas_work=True)
+    elif images:
+        work(0, images)
+
+
+def _pointwise(w: Array, x: Array, out: Array, groups: int) -> None:
+    """Filters w (F, C/groups, 1, 1) on every pixel of x (N, C, H, W), into out (N, F, H, W)."""
+    n, f = out.shape[:2]
+    filters = np.ascontiguousarray(w, out.dtype).reshape(groups, f // groups, -1)  # (G, F/G, C/G)
+    pixels = out.shape[2] * out.shape[3]
+    np.matmul(filters, _flat(x, groups, out.dtype), out=out.reshape(n, groups, f // groups, pixels))
+
+
+def _conv_tiled(
+    out: Array, x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """Columns of exact windows, a block at a time."""
+    n, f, *size = out.shape
+    kernel, size_out, dtype = (w.shape[2], w.shape[3]), (size[0], size[1]), out.dtype
+    filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1)  # (G, F/G, K)
+    flat = out.reshape(n, groups, f // groups, size_out[0] * size_out[1])
     for images, outputs, columns in _columns(x, kernel, size_out, stride, padding, dilation, groups, dtype):
         if columns.ndim == 4:
-            np.matmul(filters, columns, out=out[images, :, :, outputs])
+            np.matmul(filters, columns, out=flat[images, :, :, outputs])
         else:
             product = _split(np.matmul(filters, columns), images.stop - images.start, 2)  # (G, F/G, N, H'*W')
-            out[images] = product.transpose(2, 0, 1, 3)  # (N, G, F/G, H'*W')
-    return out.reshape(n, f, *size_out)
+            flat[images] = product.transpose(2, 0, 1, 3)  # (N, G, F/G, H'*W')
 
 
 def conv_filter(
     y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """The adjoint of conv in w: y (N, F, H', W') and x (N, C, H, W) give filters (F, C/groups, *size)."""
-    c = x.shape[1]
-    f, size_out = y.shape[1], (y.shape[2], y.shape[3])
-    dtype = np.result_type(y, x)
+    n, c, f = *x.shape[:2], y.shape[1]
+    size_out, dtype = (y.shape[2], y.shape[3]), np.result_type(y, x)
+    wide = conv_wide.suits(size_out, size, stride, dilation, padding, dtype)
+    parts: dict[int, Array] = {}
+
+    def work(start: int, stop: int) -> None:
+        if wide:
+            part = conv_wide.filter_sum(y[start:stop], x[start:stop], size, padding, dilation, groups, dtype)
+        else:
+            part = _filter_tiled(y[start:stop], x[start:stop], size, stride, padding, dilation, groups, dtype)
+        parts[start] = part
+
+    _share(n, y.size * c // groups * math.prod(size), work)
+    total = np.zeros((f, c // groups, *size), dtype)
+    for start in sorted(parts):
+        total += parts[start]
+    return total
+
+
+def _filter_tiled(
+    y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int,
+    dtype: np.dtype[np.generic],
+) -> Array:  # fmt: skip
+    """The sum over images of y against the columns of exact windows of x, a block at a time."""
+    c, f, size_out = x.shape[1], y.shape[1], (y.shape[2], y.shape[3])
     grads = _flat(y, groups, dtype)  # (N, G, F/G, H'*W')
     k = c // groups * math.prod(size)
     out = np.zeros((groups, f // groups, k), dtype)
@@ -144,16 +205,10 @@ def conv_image(
     y: Array, w: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """The adjoint of conv in x: y (N, F, H', W') and w (F, C/groups, KH, KW) give images (N, C, *size)."""
-    n, f, tall, wide = y.shape
-    kernel = (w.shape[2], w.shape[3])
-    dtype = np.result_type(y, w)
-    filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
-    grads = _flat(y, groups, dtype)  # (N, G, F/G, H'*W')
-    k = filters.shape[1]
-    c = groups * w.shape[1]
+    n, f = y.shape[:2]
+    kernel, c, dtype = (w.shape[2], w.shape[3]), groups * w.shape[1], np.result_type(y, w)
     if _is_pointwise(kernel, stride, padding):
-        pointwise: Array = np.matmul(filters, grads)  # (N, G, C/G, H*W)
-        return pointwise.reshape(n, c, *size)
+        return conv(y, _turned(w, groups), stride, padding, dilation, groups)
     if stride == (1, 1) and f <= 2 * c:
         # Gathering y is cheaper than scattering into x, and at stride 1 the adjoint is again a convolution.
         border = [
@@ -161,12 +216,37 @@ def conv_image(
             for k, d, (before, after) in zip(kernel, dilation, padding, strict=True)
         ]
         if min(map(min, border)) >= 0:
-            turned = _split(w[:, :, ::-1, ::-1], groups, 0).swapaxes(1, 2).reshape(c, f // groups, *kernel)
-            return conv(y, turned, stride, (border[0], border[1]), dilation, groups)
+            return conv(y, _turned(w, groups), stride, (border[0], border[1]), dilation, groups)
+    out: Array = memory.empty((n, c, *size), dtype)
+
+    def work(start: int, stop: int) -> None:
+        _image_tiled(out[start:stop], y[start:stop], w, stride, padding, dilation, groups)
+
+    _share(n, y.size * w[:1].size, work)
+    return out
+
+
+def _turned(w: Array, groups: int) -> Array:
+    """Filters (F, C/groups, KH, KW) with inputs and outputs exchanged, and upside down: (C, F/groups, KH, KW)."""
+    f, each, *kernel = w.shape
+    turned = _split(w[:, :, ::-1, ::-1], groups, 0).swapaxes(1, 2)
+    return turned.reshape(groups * each, f // groups, *kernel)
+
+
+def _image_tiled(
+    out: Array, y: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
+) -> None:
+    """Columns of gradients, a block at a time, added to the pixels that the windows saw."""
+    n, f, tall, wide = y.shape
+    c, size = out.shape[1], (out.shape[2], out.shape[3])
+    kernel, dtype = (w.shape[2], w.shape[3]), out.dtype
+    filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
+    grads = _flat(y, groups, dtype)  # (N, G, F/G, H'*W')
+    k = filters.shape[1]
+    into = out.reshape(n, groups, c // groups, *size)
     (top, bottom), (left, right) = padding
     # With one filter in each group the columns are an outer product, for which matmul has no fast way.
     product = np.multiply if f == groups else np.matmul
-    out = np.empty((n, groups, c // groups, *size), dtype)
     plan = _blocks(n, (tall, wide), groups * k, dtype.itemsize)
     store = np.empty(plan.images * plan.rows * wide * k * groups, dtype)
     padded_size = (top + size[0] + bottom, left + size[1] + right)
@@ -190,5 +270,4 @@ def conv_image(
                 high = span(i * dilation[0] + rows.start * stride[0], stride[0], rows.stop - rows.start)
                 low = span(j * dilation[1], stride[1], wide)
                 padded[..., high, low] += columns[:, :, :, i, j]
-        out[images] = padded[..., top : top + size[0], left : left + size[1]]
-    return out.reshape(n, c, *size)
+        into[images] = padded[..., top : top + size[0], left : left + size[1]]
