@@ -21,7 +21,7 @@ from .kernels.memory import root
 from .ops.elementwise import add, real_part
 from .ops.index import add_at, build, place
 from .ops.structure import broadcast_to_op, cast, concatenate_op, reshape_op, sum_to
-from .registry import ARRAY, LARGE, PART, SHARED, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
+from .registry import ARRAY, BLOCK, LARGE, PART, SHARED, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
 from .tape import SPENT, Node, state
 
 __all__ = ["backward", "grad"]
@@ -117,9 +117,6 @@ def _spend(node: Node) -> None:
         node.extra.marks = None
 
 
-BLOCK = 1 << 14  # elements: a block of each array that a rule reads and makes stays in the cache
-
-
 def _in_blocks(rule: Any, g: Any, others: tuple[Any, ...]) -> Any:
     """What the rule of an elementwise op gives on large arrays, a block at a time; None if they are of odd shapes."""
     if not g.flags.c_contiguous or (g.dtype is not FLOAT32 and g.dtype is not FLOAT64):
@@ -135,7 +132,7 @@ def _in_blocks(rule: Any, g: Any, others: tuple[Any, ...]) -> Any:
             b = min(a + BLOCK, stop)
             to[a:b] = rule(*[line[a:b] for line in lines])
 
-    if g.size >= SHARED:
+    if g.size >= SHARED // 4:
         threads.share(g.size, part)
     else:
         part(0, g.size)
@@ -193,7 +190,20 @@ class Walk:
         self.queue: list[tuple[int, Node]] = []  # a heap of what has a gradient, newest first; leaves are not on it
         self.owned: set[Node] = set()  # whose buffer nobody else has seen, so that one can add in place
         self.heaps: dict[Node, Heap] = {}
+        self.foreign: list[Any] = []  # arrays that the user holds and can write: no gradient that is kept may be one
         self.gaps = False  # whether a rule gave no gradient: then a leaf may go without
+
+    def seed(self, node: Node, g: Any) -> None:
+        """Start from a gradient that the user may hold."""
+        if type(g) is ndarray:
+            self.foreign.append(root(g))
+        self.accumulate(node, g)
+
+    def own(self, g: Any) -> Any:
+        """The gradient as someone may keep it: a copy of it if it is the user's array, or a view of that."""
+        if self.foreign and type(g) is ndarray and any([root(g) is a for a in self.foreign]):
+            return g.copy()
+        return g
 
     def accumulate(self, node: Node, g: Any) -> None:
         """Add a gradient to that of a node, and put the node in the queue when it is the first."""
@@ -242,7 +252,7 @@ class Walk:
                 for node in sorted([*{**self.grads, **self.heaps}], key=_ORDER):  # leaves
                     g = self.complete(node)
                     if self.targets is None or node in self.targets:
-                        found[node] = g
+                        found[node] = self.own(g)
                 if self.gaps and self.targets is None:
                     for node in _order(self.roots):
                         if node.plan is None and node not in found:
@@ -260,7 +270,7 @@ class Walk:
         if self.heaps and node in self.heaps:
             g = self.heaps.pop(node).total(node, g)
         if node.extra is not None and node.extra.hooks:
-            g = self.hooked(node, g)
+            g = self.hooked(node, self.own(g))
         return g
 
     def pull_all(self, found: dict[Node, Any], retain: bool) -> None:
@@ -338,11 +348,11 @@ class Walk:
         extra, plan = node.extra, node.plan
         if self.targets is None:
             if extra is not None and extra.retain:
-                found[node] = g
+                found[node] = self.own(g)
         else:
             assert self.live is not None
             if node in self.targets:
-                found[node] = g
+                found[node] = self.own(g)
             if not any([node.inputs[i] in self.live for i in plan.positions]):
                 return None, None
         if plan.op is PART:
@@ -432,7 +442,7 @@ def walk(
     try:
         state.recording = record
         for t, g in zip(roots, seeds, strict=True):
-            job.accumulate(t.node, g if not record else g if isinstance(g, Recorded) else wrap(g))
+            job.seed(t.node, g if not record else g if isinstance(g, Recorded) else wrap(g))
         return job.run(retain)
     finally:
         state.recording = before
@@ -468,8 +478,9 @@ def seed_for(t: Any, g: Any, record: bool, name: str) -> Any:
         raise RuntimeError(f"{name}: the gradient is complex ({data.dtype}), but the tensor real ({t.dtype})")
     if record and isinstance(g, Recorded):
         return _as_dtype(g, t.dtype)
-    # what the user can write must not become a gradient that someone holds
-    return data if isinstance(g, Recorded) and g._leaf is None and data.dtype == t.dtype else data.astype(t.dtype)
+    if record:  # what the user can write must not become a gradient that someone holds
+        return data.astype(t.dtype)
+    return data if data.dtype == t.dtype else data.astype(t.dtype)  # the walk sees to it: `Walk.own`
 
 
 def _sequence(x: Any) -> tuple[Any, ...]:

@@ -494,7 +494,10 @@ class Op:
                     if isinstance(a, Recorded):  # Tensors in the list were stacked
                         return self._run((*args[:i], a, *args[i + 1 :]), params)
             bit <<= 1
-        result = self.forward(*values, **params)
+        if self.kind == "elementwise" and any([type(v) is ndarray and v.size >= LARGE for v in values]):
+            result = _large(self, values, params)
+        else:
+            result = self.forward(*values, **params)
         if self.several:
             outs = tuple([o if type(o) is ndarray else np.asarray(o) for o in result])
         else:
@@ -559,31 +562,75 @@ class Op:
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 
 
-LARGE = 1 << 14  # elements: from here on a result goes into a buffer of the free list
+LARGE = 1 << 15  # elements: from here on a result goes into a buffer of the free list
+BLOCK = 1 << 14  # elements: what a forward or rule of several steps works on at a time, so that it stays in the cache
 EXACT = 1 << 24  # integers up to here are exact in every real dtype
 SHARED = 1 << 18  # elements: from here on the work is shared between threads
 
 
-def _large(op: Op, *args: Any) -> Any:
-    """The forward of an elementwise op on arrays of which one is large, on memory and threads of our own."""
-    forward = op.forward
+def _large(op: Op, args: Sequence[Any], params: dict[str, Any] = NOTHING) -> Any:
+    """The forward of an elementwise op on arrays of which one is large, on memory and threads of our own.
+
+    A ufunc goes straight into a buffer; any other forward runs block by block.
+    """
+    arrays = [a for a in args if type(a) is ndarray and a.ndim]
+    big = max(arrays, key=_size, default=None)
+    if big is None or op.several:
+        return op.forward(*args, **params)
+    shape = big.shape
+    flat = all([a.shape == shape and a.flags.c_contiguous for a in arrays])
     if not op.closed:
-        return forward(*args)
-    big = args[0] if len(args) == 1 or args[0].size >= args[1].size else args[1]
-    shape, dtype, flat = big.shape, big.dtype, True
+        return _blockwise(op, args, params, big) if flat else op.forward(*args, **params)
+    dtype = big.dtype
     if dtype is not FLOAT32 and dtype is not FLOAT64:
-        return forward(*args)
+        return op.forward(*args)
+    numbers = [type(a) is float or (type(a) is int and -EXACT < a < EXACT) for a in args]
+    args = [number(a, dtype) if plain else a for a, plain in zip(args, numbers, strict=True)]
     for a in args:
-        if a.dtype is not dtype or (a.shape != shape and a.ndim and a.shape != shape[big.ndim - a.ndim :]):
-            return forward(*args)
-        flat = flat and (a.ndim == 0 or (a.shape == shape and a.flags.c_contiguous))
+        if type(a) is not ndarray or a.dtype is not dtype:
+            return op.forward(*args)
+        if a.shape != shape and a.ndim and a.shape != shape[big.ndim - a.ndim :]:
+            return op.forward(*args)
     out = memory.empty(shape, dtype)
     if not flat or big.size < SHARED:
-        forward(*args, out)
+        op.forward(*args, out=out)
         return out
     lines = [a.reshape(-1) if a.ndim else a for a in (*args, out)]
-    threads.share(big.size, lambda start, stop: forward(*[a[start:stop] if a.ndim else a for a in lines]))
+    *sources, to = lines
+
+    def part(start: int, stop: int) -> None:
+        op.forward(*[a[start:stop] if a.ndim else a for a in sources], out=to[start:stop])
+
+    threads.share(big.size, part)
     return out
+
+
+def _blockwise(op: Op, args: Sequence[Any], params: dict[str, Any], big: Any) -> Any:
+    forward, size = op.forward, big.size
+    lines = [a.reshape(-1) if type(a) is ndarray and a.ndim else a for a in args]
+
+    def block(start: int, stop: int) -> Any:
+        return forward(*[a[start:stop] if type(a) is ndarray and a.ndim else a for a in lines], **params)
+
+    first = np.asarray(block(0, min(BLOCK, size)))
+    out = memory.empty(big.shape, first.dtype)
+    to = out.reshape(-1)
+    to[: first.size] = first
+
+    def part(start: int, stop: int) -> None:
+        for a in range(start + first.size, stop + first.size, BLOCK):
+            b = min(a + BLOCK, stop + first.size)
+            to[a:b] = block(a, b)
+
+    if size >= SHARED // 4:
+        threads.share(size - first.size, part)
+    else:
+        part(0, size - first.size)
+    return out
+
+
+def _size(a: Any) -> int:
+    return a.size  # type: ignore[no-any-return]
 
 
 def _call_directly(op: Op) -> None:
@@ -611,7 +658,7 @@ class Unary(Op):
         data = x._data if tensor else x
         if type(data) is not ndarray or state.plain is None:
             return self.general(x)
-        out = self.forward(data) if data.size < LARGE else _large(self, data)
+        out = self.forward(data) if data.size < LARGE else _large(self, (data,))
         if type(out) is not ndarray:
             out = np.asarray(out)
         if not tensor:
@@ -644,7 +691,7 @@ class Binary(Op):
             if type(x) not in PLAIN or type(y) not in PLAIN:
                 return self.general(x, y)
             if type(x) is type(y) is ndarray and (x.size >= LARGE or y.size >= LARGE):
-                out = _large(self, x, y)
+                out = _large(self, (x, y))
             else:
                 out = self.forward(x, y)
             return out if type(out) is ndarray else np.asarray(out)
@@ -667,7 +714,7 @@ class Binary(Op):
         elif left.dtype is right.dtype:
             real = left.dtype
         if real is not None and (left.size >= LARGE or right.size >= LARGE):
-            out = _large(self, left, right)
+            out = _large(self, (left, right))
         else:
             out = self.forward(left, right)
         if type(out) is not ndarray:

@@ -55,6 +55,18 @@ def test_gradcheck_names_the_input_and_the_worst_element():
         gradcheck(f, (np.ones(3), tg.tensor([1.0, 2.0, 3.0], requires_grad=True, name="height")))
 
 
+def test_gradcheck_looks_closer_where_a_kink_may_be_near():
+    kinks = np.array([1e-6, -1e-7, 0.3, -0.5])  # the first two are so near that large steps all cross them
+
+    def f(x):
+        return (np.maximum(x, kinks) * np.array([1e-4, 1.0, 1.0, 2.0])).sum()
+
+    assert gradcheck(f, (np.zeros(4),))
+    assert gradcheck(lambda x: f(x) + x.sum(), (np.zeros(4),))
+    with pytest.raises(GradientError, match="element"):
+        gradcheck(lambda x: f(x) + 1e-3 * (x - x.detach()).sum(), (np.zeros(4),))
+
+
 def test_gradcheck_finds_small_errors_in_large_inputs():
     x = RNG.normal(size=1000)
 

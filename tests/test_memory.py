@@ -286,3 +286,22 @@ def test_a_large_graph_is_on_the_list_after_its_backward() -> None:
         x.grad = None
         chain(x).backward()
     assert memory.held() <= first + 2 * x.numpy().nbytes  # the same buffers went round
+
+
+def test_writing_into_a_seed_later_changes_no_gradient() -> None:
+    seed = np.ones(SHAPE)
+    x, w = (tg.tensor(large(k), requires_grad=True) for k in range(2))
+    y = (x + w).reshape(256, 128)
+    y.retain_grad()
+    kept = []
+    y.register_hook(lambda g: kept.append(g))
+    flat = seed.reshape(256, 128)
+    y.backward(flat)
+    direct = tg.tensor(np.ones(3), requires_grad=True)
+    ends = np.ones(3)
+    direct.backward(ends)
+    g = tg.grad(x + 0.0, x, seed)
+    seed[...] = 7.0
+    ends[...] = 7.0
+    for a in (x.grad, w.grad, y.grad, kept[0], g, direct.grad):
+        assert (a.numpy() == 1.0).all()

@@ -8,17 +8,20 @@ in the precision of x, and where the mean is large, entries are taken relative t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from . import memory, threads
 from .windows import Array, cut
 
 # Blocks of about this many bytes are read, shifted and summed while they are in the cache.
-_BLOCK = 1 << 19
+_BLOCK = 1 << 20
 # The longest run that is summed in single precision before it joins a float64 sum.
 _RUN = 1 << 12
+# Entries from which work is shared between threads.
+_SHARED = 1 << 17
 # How many standard deviations the mean may lie from the shift before digits visibly cancel.
 _NEAR = 4.0
 
@@ -83,6 +86,26 @@ def _dot(a: Array, b: Array) -> Array:
     return total[:, None]
 
 
+def _each(work: Callable[[slice], object], blocks: list[slice], size: int) -> None:
+    """Call work on every block, on several threads where there are several blocks and much to do."""
+    if size >= _SHARED and len(blocks) > 1:
+        threads.run([lambda block=block: work(block) for block in blocks], blas_work=True)  # type: ignore[misc]
+    else:
+        for block in blocks:
+            work(block)
+
+
+def _summed(part: Callable[[slice], Array], blocks: list[slice], size: int) -> Array:
+    """The sum of part(block) over blocks, added up in their order."""
+    parts: dict[int, Array] = {}
+
+    def work(block: slice) -> None:
+        parts[block.start] = part(block)
+
+    _each(work, blocks, size)
+    return np.asarray(sum([parts[start] for start in sorted(parts)]) if parts else np.zeros((2, 1, 1)))
+
+
 def _is_plain(*arrays: Array) -> bool:
     """Whether to use the formulas as written: complex input, or more than double precision."""
     return np.result_type(*arrays) not in (np.float16, np.float32, np.float64)
@@ -105,22 +128,26 @@ def moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
     count = layout.count or math.nan
     mean, var = np.zeros((2, layout.folded[1], 1))
     over_kept, over_outer = layout.blocks(folded.itemsize)
-    for kept in over_kept:
+
+    def statistics(kept: slice) -> None:
         for shifted in (False, True):
             shift = mean[kept].astype(folded.dtype)
-            total, square = np.zeros((2, kept.stop - kept.start, 1))
-            for outer in over_outer:
+
+            def sums(outer: slice, shifted: bool = shifted, shift: Array = shift) -> Array:
                 block = folded[outer, kept]
                 if shifted:
-                    block = block - shift
-                total += _total(block)
-                square += _dot(block, block)
+                    block = np.subtract(block, shift, out=memory.empty(block.shape, block.dtype))
+                return np.stack([_total(block), _dot(block, block)])
+
+            total, square = _summed(sums, over_outer, folded.size)
             drift = total / count
             mean[kept] = shift + drift
             var[kept] = np.maximum(square / count - drift * drift, 0)
             # Far from zero the digits cancel: once more, relative to the mean that is now known.
             if not (drift * drift > _NEAR**2 * var[kept]).any():
                 break
+
+    _each(statistics, over_kept, folded.size)
     return mean.reshape(layout.statistics), var.reshape(layout.statistics)
 
 
@@ -145,6 +172,8 @@ def normalize(
     mean, rstd = (a.reshape((1,) * (x.ndim - a.ndim) + a.shape) for a in (mean, rstd))
     if _is_plain(x, mean, rstd) or mean.shape != rstd.shape:
         out = ((x - mean) * rstd).astype(dtype)
+    elif _is_rows(x, mean, weight, bias, dtype):
+        return _normalize_rows(x, mean, rstd, weight, bias)
     elif not (_aligned(weight, mean.shape) and _aligned(bias, mean.shape)):
         out = normalize(x, mean, rstd, None, None, dtype)
     else:
@@ -156,15 +185,18 @@ def normalize(
         near, scale, offset = (layout.column(a).astype(working) for a in (near, scale, offset))
         centred = bool(near.any())
         source = layout.fold(x.astype(working, copy=False))
-        folded = np.empty(layout.folded, dtype)
+        folded = memory.empty(layout.folded, np.dtype(dtype))
         over_kept, over_outer = layout.blocks(folded.itemsize)
+
+        def scaled(kept: slice, outer: slice) -> None:
+            block, place = source[outer, kept], folded[outer, kept]
+            if centred:
+                block = np.subtract(block, near[kept], out=place, casting="same_kind")
+            np.multiply(block, scale[kept], out=place, casting="same_kind")
+            np.add(place, offset[kept], out=place, casting="same_kind")
+
         for kept in over_kept:
-            for outer in over_outer:
-                block, place = source[outer, kept], folded[outer, kept]
-                if centred:
-                    block = np.subtract(block, near[kept], out=place, casting="same_kind")
-                np.multiply(block, scale[kept], out=place, casting="same_kind")
-                np.add(place, offset[kept], out=place, casting="same_kind")
+            _each(lambda outer, kept=kept: scaled(kept, outer), over_outer, folded.size)  # type: ignore[misc]
         return layout.unfold(folded)
     if weight is not None:
         np.multiply(out, weight, out=out, casting="same_kind")
@@ -190,6 +222,8 @@ def normalize_backward(
             rstd * (a - a.mean(axes, keepdims=True) - z * (a * z).mean(axes, keepdims=True))
         ).astype(dtype)
     layout = _Layout(x.shape, axes)
+    if g.dtype == x.dtype and _is_rows(x, mean, weight, None, dtype):
+        return _rows_backward(g, x, mean, rstd, weight)
     if not _aligned(weight, layout.statistics):
         g, weight = (g * weight).astype(dtype, copy=False), None
     working = np.dtype(np.result_type(_working(g), _working(x)))
@@ -199,27 +233,157 @@ def normalize_backward(
     rest, scale = layout.column(mean - near), layout.column(rstd)
     gain = scale if weight is None else scale * layout.column(weight)
     near = layout.column(near)
-    folded = np.empty(layout.folded, dtype)
+    folded = memory.empty(layout.folded, np.dtype(dtype))
     over_kept, over_outer = layout.blocks(folded.itemsize)
-    for kept in over_kept:
-        total, dot = np.zeros((2, kept.stop - kept.start, 1))
-        for outer in over_outer:
-            total += _total(gs[outer, kept])
-            apart = xs[outer, kept] - near[kept] if centred else xs[outer, kept]
-            dot += _dot(gs[outer, kept], apart)
+
+    def pulled(kept: slice) -> None:
+        def sums(outer: slice) -> Array:
+            apart = xs[outer, kept]
+            if centred:
+                apart = np.subtract(apart, near[kept], out=memory.empty(apart.shape, working))
+            return np.stack([_total(gs[outer, kept]), _dot(gs[outer, kept], apart)])
+
+        total, dot = _summed(sums, over_outer, folded.size)
         # With x - mean = apart - rest, the gradient is by_g * g + by_x * apart + constant.
         by_g = gain[kept]
         by_x = -by_g * scale[kept] ** 2 * (dot - rest[kept] * total) / max(layout.count, 1)
         constant = -by_g * total / max(layout.count, 1) - by_x * rest[kept]
         by_g, by_x, constant = (a.astype(working) for a in (by_g, by_x, constant))
-        for outer in over_outer:
+
+        def image(outer: slice) -> None:
+            source, place = xs[outer, kept], folded[outer, kept]
+            apart = memory.empty(source.shape, working)
             if centred:
-                apart = xs[outer, kept] - near[kept]
-                apart *= by_x
-            else:
-                apart = xs[outer, kept] * by_x
+                np.subtract(source, near[kept], out=apart)
+                source = apart
+            np.multiply(source, by_x, out=apart)
             apart += constant
-            place = folded[outer, kept]
             np.multiply(gs[outer, kept], by_g, out=place, casting="same_kind")
             np.add(place, apart, out=place, casting="same_kind")
+
+        _each(image, over_outer, folded.size)
+
+    _each(pulled, over_kept, folded.size)
     return layout.unfold(folded)
+
+
+def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, ...]) -> Array:
+    """The sum of y * z, z = (x - mean) * rstd, over the axes along which `shape` has length 1; of that shape."""
+    over = tuple([axis for axis, n in enumerate(shape) if n == 1])
+    dtype = np.result_type(y, x)
+    plain = _is_plain(y, x, mean, rstd) or dtype.itemsize < 4
+    if not plain and mean.shape == shape == rstd.shape:  # as in batch norm: what is summed has one mean
+        layout = _Layout(x.shape, over)
+        working = np.dtype(np.result_type(_working(y), _working(x)))
+        ys, xs = layout.fold(y.astype(working, copy=False)), layout.fold(x.astype(working, copy=False))
+        near = _nearby(mean, rstd, working)
+        column, rest = layout.column(near), layout.column(mean - near)
+        centred = bool(near.any())
+        result = np.empty((layout.folded[1], 1))
+        over_kept, over_outer = layout.blocks(working.itemsize)
+
+        def work(kept: slice) -> None:
+            def sums(outer: slice) -> Array:
+                apart = xs[outer, kept]
+                if centred:
+                    apart = np.subtract(apart, column[kept], out=memory.empty(apart.shape, working))
+                return np.stack([_total(ys[outer, kept]), _dot(ys[outer, kept], apart)])
+
+            total, dot = _summed(sums, over_outer, xs.size)
+            result[kept] = dot - rest[kept] * total
+
+        _each(work, over_kept, xs.size)
+        return np.asarray(result.reshape(shape) * rstd).astype(dtype)
+    if not plain and y.dtype == x.dtype and _is_rows(x, mean, y[:1] if y.ndim else None, None, dtype):
+        rows = _Rows(x, mean, rstd)
+        lead = next((axis for axis, n in enumerate(shape) if n != 1), len(shape))
+        if math.prod(x.shape[:lead]) == rows.x.shape[0] and shape[lead:] == x.shape[lead:]:
+            ys = rows.flat(y)
+            sums = _summed(lambda block: rows.column_sum(block, ys), rows.blocks, x.size)
+            return sums.reshape(shape).astype(dtype)
+    z = normalize(x, mean, rstd, None, None, x.dtype)
+    return np.asarray(np.add.reduce(y * z, axis=over, keepdims=True))
+
+
+# -- statistics of whole rows, as in layer norm: everything that happens to a row happens in the cache ---------
+
+
+class _Rows:
+    """x as (rows, entries of a row), with the mean of each and a 1 / std, cut into blocks of rows."""
+
+    def __init__(self, x: Array, mean: Array, rstd: Array) -> None:
+        count = mean.size
+        self.x = np.ascontiguousarray(x).reshape(count, -1)
+        self.near = mean.astype(x.dtype).reshape(count, 1)
+        exact = np.asarray(rstd, np.float64).reshape(count, 1)
+        self.rstd = exact.astype(x.dtype)
+        # what the mean loses as a number of x's precision, in standard deviations
+        self.rest = ((mean.reshape(count, 1) - self.near) * exact).astype(x.dtype)
+        self.exact = not (np.abs(self.rest) > np.finfo(x.dtype).eps / 4).any()
+        self.blocks = cut(count, (_BLOCK // 8) // max(1, self.x.shape[1] * x.itemsize))
+
+    def flat(self, a: Array) -> Array:
+        return np.ascontiguousarray(a).reshape(self.x.shape)
+
+    def z(self, block: slice, out: Array) -> Array:
+        np.subtract(self.x[block], self.near[block], out=out)
+        np.multiply(out, self.rstd[block], out=out)
+        return out if self.exact else np.subtract(out, self.rest[block], out=out)
+
+    def column_sum(self, block: slice, y: Array) -> Array:
+        """The sum over rows of y * z in float64."""
+        z = self.z(block, np.empty_like(self.x[block]))
+        z *= y[block]
+        return np.asarray(np.matmul(np.ones(len(z), z.dtype), z), np.float64)
+
+
+def _is_rows(x: Array, mean: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike) -> bool:
+    """Whether the mean is over the last axes, weight and bias lie along them, and all has one real dtype."""
+    if x.dtype not in (np.float32, np.float64) or x.dtype != dtype or not x.size or mean.ndim != x.ndim:
+        return False
+    lead = next((axis for axis, n in enumerate(mean.shape) if n != x.shape[axis]), x.ndim)
+    if lead == x.ndim or mean.shape[:lead] != x.shape[:lead] or mean.shape[lead:] != (1,) * (x.ndim - lead):
+        return False
+    along = x.shape[lead:]
+    return all(p is None or (p.shape[-len(along) :] == along and p.size == math.prod(along)) for p in (weight, bias))
+
+
+def _normalize_rows(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None) -> Array:
+    rows = _Rows(x, mean, rstd)
+    out: Array = memory.empty(rows.x.shape, x.dtype)
+    scale, offset = (None if p is None else p.reshape(-1).astype(x.dtype, copy=False) for p in (weight, bias))
+
+    def work(block: slice) -> None:
+        z = rows.z(block, out[block])
+        if scale is not None:
+            z *= scale
+        if offset is not None:
+            z += offset
+
+    _each(work, rows.blocks, x.size)
+    return out.reshape(x.shape)
+
+
+def _rows_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None) -> Array:
+    rows = _Rows(x, mean, rstd)
+    gs = rows.flat(g)
+    out: Array = memory.empty(rows.x.shape, x.dtype)
+    scale = None if weight is None else weight.reshape(-1).astype(x.dtype, copy=False)
+    entries = rows.x.shape[1]
+    share = np.full(entries, 1 / entries, x.dtype)
+
+    def work(block: slice) -> None:
+        z = rows.z(block, np.empty_like(out[block]))
+        a = out[block]
+        if scale is None:
+            a[...] = gs[block]
+        else:
+            np.multiply(gs[block], scale, out=a)
+        mean_a = np.matmul(a, share)[:, None]
+        z *= (np.vecdot(a, z) / entries)[:, None].astype(x.dtype)
+        z += mean_a
+        a -= z
+        a *= rows.rstd[block]
+
+    _each(work, rows.blocks, x.size)
+    return out.reshape(x.shape)

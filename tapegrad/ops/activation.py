@@ -293,8 +293,8 @@ def leaky_relu_op(x, *, negative_slope=0.01):
 @op("elementwise")
 def elu_op(x, *, alpha=1.0, scale=1.0, input_scale=1.0):
     """scale * x where positive, else scale * alpha * (e**(input_scale x) - 1)."""
-    below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
-    return np.where(x > 0, x if scale == 1 else x * scale, below)
+    below = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)  # 0 where x is positive
+    return np.maximum(x, 0) * scale + below
 
 
 @op("elementwise")

@@ -73,9 +73,7 @@ def norm_image(y, x, weight, *known, axes, shape, eps):
 def norm_weight(y, x, *known, axes, shape, eps, size):
     """The sum of y * z over all but a norm's channels: the gradient in its weight, of shape `size`."""
     mean, rstd = _moments(x, known, axes, eps)
-    z = norm_kernels.normalize(x, mean, rstd, None, None, x.dtype)
-    over = tuple([i for i, n in enumerate(shape) if n == 1])
-    return np.add.reduce(y * z, axis=over, keepdims=True).reshape(size)
+    return norm_kernels.weight_sum(y, x, mean, rstd, shape).reshape(size)
 
 
 @op(None)
