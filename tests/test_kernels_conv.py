@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tapegrad.kernels import conv as K
-from tapegrad.kernels import conv_wide, threads
+from tapegrad.kernels import conv_wide, threads, winograd
 
 
 class Geometry(NamedTuple):
@@ -41,6 +41,8 @@ def draw(rng: np.random.Generator, largest: int = 9) -> Geometry:
         dilation = tuple(int(d) for d in rng.integers(1, 3, 2))
         if rng.random() < 0.1:
             kernel, stride, padding = (1, 1), (1, 1), ((0, 0), (0, 0))
+        elif rng.random() < 0.2:
+            kernel, stride, dilation = (3, 3), (1, 1), (1, 1)
         size = tuple(int(s) for s in rng.integers(1, largest, 2))
         g = Geometry((int(rng.integers(0, 5)), c, *size), (f, c // groups, *kernel), stride, padding, dilation, groups)
         if min(g.size_out) >= 1:
@@ -121,13 +123,20 @@ def check_all(rng, g: Geometry, dtype, ways: dict[str, int]) -> None:
         )  # fmt: skip
         thin = conv_wide._is_depthwise(g.w[0], g.x[1], g.groups)
         ways["depthwise" if thin else "wide"] += 1
+    if g.w[2:] == (3, 3) and g.stride == g.dilation == (1, 1):
+        out = np.empty(wanted.shape, dtype)
+        assert winograd.conv_into(out, x, w, g.padding, g.groups) == []
+        check(out, wanted, dtype)
+        again = winograd.filter_sum(y, x, g.padding, g.groups, np.dtype(dtype))
+        check(again, dw.astype(np.float64), dtype)
+        ways["winograd"] += 1
     if K._is_pointwise(g.w[2:], g.stride, g.padding):
         ways["pointwise"] += 1
 
 
 def search(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    ways = dict.fromkeys(("tiled", "wide", "depthwise", "pointwise"), 0)
+    ways = dict.fromkeys(("tiled", "wide", "depthwise", "pointwise", "winograd"), 0)
     for k in range(count):
         g = draw(rng)
         try:
@@ -153,6 +162,8 @@ def test_random_geometries_cut_into_many_steps(monkeypatch) -> None:
     monkeypatch.setattr(K, "_BLOCK", 200)
     monkeypatch.setattr(conv_wide, "_COLUMNS", 300)
     monkeypatch.setattr(conv_wide, "_CHANNELS", 100)
+    monkeypatch.setattr(winograd, "_BLOCK", 3000)
+    monkeypatch.setattr(winograd, "_MOST", 2)
     search(50, 250)
 
 
@@ -165,6 +176,8 @@ LARGE = [
     Geometry((16, 32, 8, 8), (32, 32, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),  # tiled, images merged
     Geometry((5, 64, 20, 20), (64, 64, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),  # pointwise
     Geometry((5, 64, 20, 20), (32, 16, 1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 4),
+    Geometry((5, 48, 21, 24), (64, 48, 3, 3), (1, 1), ((1, 1), (0, 2)), (1, 1), 1),  # Winograd's
+    Geometry((2, 64, 70, 50), (64, 32, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),  # Winograd's, in parts of an image
     Geometry((1, 16, 60, 60), (16, 4, 3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2), 4),  # one image: nothing to share
 ]
 
@@ -197,6 +210,45 @@ def test_large_work_on_several_threads(g) -> None:
     assert abs(float((results[0][2].astype(np.float64) * w).sum()) - value) < 1e-5 * scale
 
 
+@pytest.mark.parametrize("channels", [32, 128, 512])
+@pytest.mark.parametrize("mean", [0.0, 1.0, 30.0])
+def test_winograd_is_as_exact_as_sums_of_products(channels, mean) -> None:
+    """Within 1e-6 of the largest value in float32, also where all terms have one sign and where they cancel."""
+    rng = np.random.default_rng(channels)
+    x = (rng.normal(size=(2, channels, 14, 14)) + mean).astype(np.float32)
+    for w in rng.normal(size=(32, channels, 3, 3)), rng.random((32, channels, 3, 3)):
+        w = w.astype(np.float32)
+        g = Geometry(x.shape, w.shape, (1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+        wanted, out = naive(x, w, g), np.empty((2, 32, 14, 14), np.float32)
+        winograd.conv_into(out, x, w, g.padding, 1)
+        assert np.abs(out - wanted).max() <= 1e-6 * np.abs(wanted).max()
+        y = rng.normal(size=wanted.shape).astype(np.float32)
+        exact = winograd.filter_sum(y.astype(np.float64), x.astype(np.float64), g.padding, 1, np.dtype(np.float64))
+        found = winograd.filter_sum(y, x, g.padding, 1, np.dtype(np.float32))
+        assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_not_finite_stays_within_its_windows(value) -> None:
+    rng = np.random.default_rng(1)
+    x, w = (rng.normal(size=s).astype(np.float32) for s in ((3, 32, 16, 16), (32, 32, 3, 3)))
+    y = rng.normal(size=(3, 32, 16, 16)).astype(np.float32)
+    rest = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+    clean, clean_filter = K.conv(x, w, *rest), K.conv_filter(y, x, (3, 3), *rest)
+    assert winograd.suits(x.shape, 32, (16, 16), (3, 3), *rest[:3], 1, np.dtype(np.float32))
+    x[1, 4, 6, 7] = value
+    with np.errstate(all="ignore"):
+        out, dw = K.conv(x, w, *rest), K.conv_filter(y, x, (3, 3), *rest)
+    seen = np.zeros(out.shape, bool)
+    seen[1, :, 5:8, 6:9] = True
+    np.testing.assert_allclose(out[~seen], clean[~seen], rtol=1e-4, atol=1e-4)
+    large = w[:, 4, ::-1, ::-1] * np.float64(value)  # what the windows see of it
+    expected = np.abs(large) < 1e30
+    assert (np.isfinite(out[1, :, 5:8, 6:9]) == expected).all() or value == 3e38
+    others = np.arange(32) != 4
+    np.testing.assert_allclose(dw[:, others], clean_filter[:, others], rtol=1e-3, atol=1e-3)
+
+
 def test_the_rule_that_chooses() -> None:
     def suits(size, kernel=(3, 3), stride=(1, 1), dilation=(1, 1), padding=((1, 1), (1, 1)), dtype=np.float32):
         return conv_wide.suits(size, kernel, stride, dilation, padding, np.dtype(dtype))
@@ -208,3 +260,17 @@ def test_the_rule_that_chooses() -> None:
     assert not suits((40, 5))  # two columns of padding in seven are too many
     assert not suits((32, 32), dtype=np.complex64)
     assert not suits((32, 32), kernel=(1, 1))
+
+    def tiles(channels, filters, size, kernel=(3, 3), stride=(1, 1), dilation=(1, 1), groups=1, for_sum=False):
+        pads, dtype = ((1, 1), (1, 1)), np.dtype(np.float32)
+        shape = (2, channels, *size)
+        return winograd.suits(shape, filters, size, kernel, stride, pads, dilation, groups, dtype, for_sum)
+
+    assert tiles(32, 64, (16, 16))
+    assert not tiles(16, 64, (16, 16))  # few channels
+    assert tiles(16, 64, (16, 16), for_sum=True)
+    assert not tiles(64, 64, (16, 16), groups=4)
+    assert not tiles(64, 64, (8, 16))  # short runs
+    assert not tiles(64, 64, (16, 16), kernel=(5, 5))
+    assert not tiles(64, 64, (16, 16), stride=(2, 2))
+    assert not tiles(64, 64, (16, 16), dilation=(2, 2))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import conv_wide, memory, threads
+from . import conv_wide, memory, threads, winograd
 from .windows import Array, Padding, Pair, cut, out_size, pad, span, windows
 
 # Columns are built, used and overwritten in blocks of about this many bytes, to stay in the cache.
@@ -110,6 +110,11 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
 
         def work(start: int, stop: int) -> None:
             _pointwise(w, x[start:stop], out[start:stop], groups)
+    elif winograd.suits(x.shape, f, size_out, kernel, stride, padding, dilation, groups, dtype):
+
+        def work(start: int, stop: int) -> None:
+            for spoilt in winograd.conv_into(out[start:stop], x[start:stop], w, padding, groups):
+                _conv_tiled(out[start:stop][spoilt], x[start:stop][spoilt], w, stride, padding, dilation, groups)
     elif conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
 
         def work(start: int, stop: int) -> None:
@@ -161,11 +166,15 @@ def conv_filter(
     """The adjoint of conv in w: y (N, F, H', W') and x (N, C, H, W) give filters (F, C/groups, *size)."""
     n, c, f = *x.shape[:2], y.shape[1]
     size_out, dtype = (y.shape[2], y.shape[3]), np.result_type(y, x)
+    tiles = winograd.suits(x.shape, f, size_out, size, stride, padding, dilation, groups, dtype, for_sum=True)
     wide = conv_wide.suits(size_out, size, stride, dilation, padding, dtype)
     parts: dict[int, Array] = {}
 
     def work(start: int, stop: int) -> None:
-        if wide:
+        part = winograd.filter_sum(y[start:stop], x[start:stop], padding, groups, dtype) if tiles else None
+        if part is not None:
+            pass
+        elif wide:
             part = conv_wide.filter_sum(y[start:stop], x[start:stop], size, padding, dilation, groups, dtype)
         else:
             part = _filter_tiled(y[start:stop], x[start:stop], size, stride, padding, dilation, groups, dtype)

@@ -1,0 +1,234 @@
+"""Convolution with 3x3 filters at stride 1 in 16 multiplications for 4 outputs, where sums of products take 36.
+
+Knows tiles of images and small transforms; must not know what convolution is asked for, nor of other strides.
+
+Two by two outputs see a tile of 4x4 pixels. With B, G and A of F(2x2, 3x3), the outputs are A'[(G w G') * (B' d B)] A
+for each pair of channels: transform tiles and filters, 16 matrix products over the channels, transform back.
+Source: Lavin and Gray, Fast algorithms for convolutional neural networks (2015), arXiv 1509.09308, section 4.1.
+
+The image is taken apart into four planes, of even and odd rows and columns. A transform is then a handful of sums of
+long runs, one per entry of B, for all tiles and channels at once. All entries of B and A are 0, 1 and -1 and those of
+G at most 1: the error in float32 is that of the sums of products themselves, 2e-7 to 4e-7 of the largest output.
+Numbers that are infinite or not at all would spread over a tile, so where they come up the caller is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import memory
+from .windows import Array, Padding, Pair, cut
+
+__all__ = ["conv_into", "filter_sum", "suits"]
+
+# Channels and filters in a group: with fewer, the transforms cost more than the products save. Without tiles to put
+# together again, and beside products with a transposed matrix, which are slower, half as many will do.
+_FEWEST = 32
+_FEWEST_FOR_SUM = 16
+_MOST = 128  # channels in one product: longer sums of transformed tiles lose digits, and are added up from pieces
+_SMALLEST = 12  # rows and columns of the output: runs are too short on smaller images
+_BLOCK = 2 << 20  # bytes of transformed tiles that are made and used at a time
+_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+_SIGNED_G = _G * [[1], [-1], [-1], [-1]]  # then the rows of A', the last one negative, are differences of four
+
+
+def suits(
+    x_shape: tuple[int, ...], filters: int, size_out: Pair, kernel: Pair, stride: Pair, padding: Padding,
+    dilation: Pair, groups: int, dtype: np.dtype[Any], for_sum: bool = False,
+) -> bool:  # fmt: skip
+    """Whether this can be done, and is the quicker way: of a convolution, or of the sum for its filters."""
+    if kernel != (3, 3) or stride != (1, 1) or dilation != (1, 1) or dtype.char not in "fd":
+        return False
+    fewest = min(x_shape[1], filters) // groups
+    enough = fewest >= (_FEWEST_FOR_SUM if for_sum else _FEWEST)
+    return enough and min(size_out) >= _SMALLEST and min(map(min, padding)) >= 0
+
+
+class _Tiles:
+    """How images fall into tiles, (rows, columns) of them, and into blocks of tiles that stay in the cache.
+
+    A row of tiles has one column more, so that "one to the right" is one place further in a run; what is computed
+    there is not used.
+    """
+
+    def __init__(self, x: Array, filters: int, size_out: Pair, padding: Padding, dtype: np.dtype[Any]) -> None:
+        self.x, self.dtype, self.filters = x, dtype, filters
+        self.top, self.left = padding[0][0], padding[1][0]
+        self.rows, self.columns = (-(-n // 2) for n in size_out)
+        self.wide = self.columns + 1
+        most = max(1, _BLOCK // (16 * (x.shape[1] + filters) * dtype.itemsize))
+        at_once = max(1, min(len(x), most // (self.rows * self.wide)))
+        self.images = cut(len(x), at_once)
+        self.parts = cut(self.rows, self.rows if at_once > 1 else most // self.wide)
+        self.blocks: dict[tuple[int, int], _Block] = {}
+
+    def __iter__(self) -> Iterator[tuple[_Block, slice, slice]]:
+        """Blocks with their images and rows of tiles; those of one size share their arrays."""
+        for images in self.images:
+            for rows in self.parts:
+                size = images.stop - images.start, rows.stop - rows.start
+                if size not in self.blocks:
+                    self.blocks[size] = _Block(self, *size)
+                yield self.blocks[size], images, rows
+
+
+class _Block:
+    """The arrays of some images and rows of tiles, and what is done to them as lists of (ufunc, a, b, out).
+
+    All views are made once: calls that follow each other closely are what lets two threads run side by side, since
+    only one of them can be between calls at a time.
+    """
+
+    def __init__(self, tiles: _Tiles, images: int, rows: int) -> None:
+        self.tiles, c, f = tiles, tiles.x.shape[1], tiles.filters
+        self.count, self.lead = rows + 1, (images, rows, tiles.wide)
+        places = images * rows * tiles.wide
+
+        def store(*shape: int) -> Array:
+            return memory.empty(shape, tiles.dtype)  # type: ignore[no-any-return]
+
+        self.planes = store(2, 2, c, images, rows + 1, tiles.wide)  # pixel (2i + a, 2j + b) at [a, b, ..., i, j]
+        self.planes.fill(0)
+        self.tiled = store(16, c, places)
+        half = store(4, 2, c, images, rows * tiles.wide)
+        self.products, self.outputs = store(16, f, places), store(2, 2, f, places)
+        # B' d B, with the rows of B' 1 0 -1 0, 0 1 1 0, 0 -1 1 0, 0 1 0 -1
+        flat = self.planes.reshape(2, 2, c, images, -1)
+        here, below = flat[..., : -tiles.wide], flat[..., tiles.wide :]
+        self.transform = _differences(here, below, half)
+        r, v = half.reshape(4, 2, -1), self.tiled.reshape(4, 4, -1)
+        v[..., -1] = 0
+        here, right, v = r[..., :-1], r[..., 1:], v[..., :-1]
+        self.transform += _differences(here.swapaxes(0, 1), right.swapaxes(0, 1), v.swapaxes(0, 1))
+
+    def load(self, images: slice, rows: slice) -> None:
+        """Fill the planes, of which the border was 0 from the start."""
+        tiles = self.tiles
+        source, whole = tiles.x[images].swapaxes(0, 1), len(tiles.parts) == 1
+        for a in (0, 1):
+            up, down, y = _inside(2 * rows.start + a - tiles.top, self.count, tiles.x.shape[2])
+            if not whole:
+                self.planes[a, :, :, :, :up] = self.planes[a, :, :, :, down:] = 0
+            for b in (0, 1):
+                left, right, x = _inside(b - tiles.left, tiles.wide, tiles.x.shape[3])
+                self.planes[a, b, :, :, up:down, left:right] = source[:, :, y, x]
+
+    def gathering(self) -> list[Any]:
+        """The steps of A' m A, from the products to the outputs: with rows 1 -1 -1 0 and 0 1 -1 -1, see _SIGNED_G."""
+        f = self.tiles.filters
+        m, half = self.products.reshape(4, 4, f, -1), memory.empty((2, 4, *self.outputs.shape[2:]), self.tiles.dtype)
+        steps: list[Any] = []
+        for a, to in ((m, half), (half.swapaxes(0, 1), self.outputs.swapaxes(0, 1))):
+            steps += [(np.subtract, a[:2], a[1:3], to), (np.subtract, to, a[2:], to)]
+        return steps
+
+    def put(self, out: Array, rows: slice) -> None:
+        """The outputs into (N, F, H', W')."""
+        y = self.outputs.reshape(2, 2, -1, *self.lead)
+        for i, j, place in _quarters(out, rows):
+            source = y[i, j, :, :, : place.shape[2], : place.shape[3]].swapaxes(0, 1)
+            if i == j:
+                place[...] = source
+            else:
+                np.subtract(0, source, out=place)  # NumPy 2.4's negative is wrong from strided to strided float32
+
+    def take(self, y: Array, rows: slice) -> None:
+        """Outputs y (N, F, H', W') into the corners of the products (4, 4, F, ...)."""
+        m = self.products.reshape(4, 4, -1, *self.lead)
+        for i, j, part in _quarters(y, rows):
+            place = m[3 * i, 3 * j]
+            place[:, :, part.shape[2] :] = 0
+            inner = place[:, :, : part.shape[2]]
+            inner[..., part.shape[3] :] = 0
+            inner[..., : part.shape[3]] = part.swapaxes(0, 1)
+
+    def spreading(self) -> list[Any]:
+        """The steps of A y A' once y is in the corners; the last row of A with its sign changed."""
+        m = self.products.reshape(4, 4, self.tiles.filters, -1)
+        steps: list[Any] = []
+        for a in (m[:, ::3], m.swapaxes(0, 1)):
+            steps += [(np.add, a[0], a[3], a[1]), (np.subtract, a[0], a[3], a[2])]
+        return steps
+
+
+def _differences(here: Array, after: Array, out: Array) -> list[Any]:
+    """The steps of B' along the first axis, from (even, odd) here and after to 4 rows."""
+    return [
+        (np.subtract, here, after, out[::3]), (np.add, here[1], after[0], out[1]),
+        (np.subtract, after[0], here[1], out[2]),
+    ]  # fmt: skip
+
+
+def _do(steps: list[Any]) -> None:
+    for ufunc, a, b, out in steps:
+        ufunc(a, b, out)
+
+
+def _inside(start: int, count: int, size: int) -> tuple[int, int, slice]:
+    """Of the places start, start + 2, ..., which are in range(size): from, to, and as a slice of it."""
+    first = -(start // 2) if start < 0 else 0
+    last = max(first, min(count, (size - 1 - start) // 2 + 1))
+    return first, last, slice(start + 2 * first, max(0, start + 2 * last - 1), 2)
+
+
+def _quarters(a: Array, rows: slice) -> Iterator[tuple[int, int, Array]]:
+    """a (N, F, H', W') of these rows of tiles as its even and odd rows and columns: (i, j, view)."""
+    for i in (0, 1):
+        for j in (0, 1):
+            yield i, j, a[:, :, 2 * rows.start + i : 2 * rows.stop : 2, j::2]
+
+
+def conv_into(out: Array, x: Array, w: Array, padding: Padding, groups: int) -> list[slice]:
+    """Correlate images x (N, C, H, W) with filters w (F, C/groups, 3, 3) into out (N, F, H', W'), in its dtype.
+
+    Returns the images in which something is not finite, and whose outputs are to be computed in another way.
+    """
+    f, c, dtype = out.shape[1], x.shape[1], out.dtype
+    u = np.einsum("ai,bj,fcij->abfc", _SIGNED_G, _SIGNED_G, w.astype(np.float64)).astype(dtype)
+    u = np.ascontiguousarray(u).reshape(16, groups, f // groups, c // groups)
+    pieces = cut(c // groups, _MOST)
+    spoilt: list[slice] = []
+    gathering: dict[_Block, list[Any]] = {}
+    for block, images, rows in _Tiles(x, f, (out.shape[2], out.shape[3]), padding, dtype):
+        if block not in gathering:
+            gathering[block] = block.gathering()
+        block.load(images, rows)
+        _do(block.transform)
+        tiled = block.tiled.reshape(16, groups, c // groups, -1)
+        products = block.products.reshape(16, groups, f // groups, -1)
+        np.matmul(u[..., pieces[0]], tiled[:, :, pieces[0]], out=products)
+        for piece in pieces[1:]:
+            products += np.matmul(u[..., piece], tiled[:, :, piece])
+        _do(gathering[block])
+        if not np.isfinite(np.add.reduce(block.outputs, axis=None)) and images not in spoilt:
+            spoilt.append(images)
+        block.put(out[images], rows)
+    return spoilt
+
+
+def filter_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtype[Any]) -> Array | None:
+    """The adjoint of conv_into in w, y (N, F, H', W') against images x (N, C, H, W): filters (F, C/groups, 3, 3).
+
+    None where something is not finite.
+    """
+    f, c = y.shape[1], x.shape[1]
+    total, part = np.zeros((2, 16, groups, f // groups, c // groups), dtype)
+    spreading: dict[_Block, list[Any]] = {}
+    for block, images, rows in _Tiles(x, f, (y.shape[2], y.shape[3]), padding, dtype):
+        if block not in spreading:
+            spreading[block] = block.spreading()
+        block.load(images, rows)
+        _do(block.transform)
+        block.take(y[images], rows)
+        _do(spreading[block])
+        tiled = block.tiled.reshape(16, groups, c // groups, -1)
+        np.matmul(block.products.reshape(16, groups, f // groups, -1), tiled.swapaxes(2, 3), out=part)
+        total += part
+    if not np.isfinite(total).all():
+        return None
+    back = _G * [[1], [1], [1], [-1]]
+    whole = total.reshape(4, 4, f, c // groups)
+    return np.asarray(np.einsum("ai,bj,abfc->fcij", back, back, whole), dtype)
