@@ -18,6 +18,7 @@ import numpy as np
 __all__ = ["Load", "Result", "compare", "measure", "quantile"]
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long
+PAUSE = 0.005  # seconds before a sample: threads of the library before may spin that long for more work
 DIRTY = 0.1  # of the cores' time taken by others: more, and the row says so
 
 
@@ -118,6 +119,8 @@ def measure(
     for k in range(rounds):
         order = list(steps) if k % 2 == 0 else list(steps)[::-1]
         for library in order:
+            time.sleep(PAUSE)
+            steps[library]()
             seconds[library].append(once(steps[library], calls[library]))
     base = seconds[next(iter(steps))]
     ratios = {library: [a / b for a, b in zip(base, times, strict=True)] for library, times in seconds.items()}

@@ -127,9 +127,11 @@ def _in_blocks(rule: Any, g: Any, others: tuple[Any, ...]) -> Any:
     out = memory.empty(g.shape, g.dtype)
     to, lines = out.reshape(-1), [a.reshape(-1) for a in (g, *others)]
 
+    step = threads.block(BLOCK)
+
     def part(start: int, stop: int) -> None:
-        for a in range(start, stop, BLOCK):
-            b = min(a + BLOCK, stop)
+        for a in range(start, stop, step):
+            b = min(a + step, stop)
             to[a:b] = rule(*[line[a:b] for line in lines])
 
     if g.size >= SHARED // 4:

@@ -563,7 +563,7 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 
 
 LARGE = 1 << 15  # elements: from here on a result goes into a buffer of the free list
-BLOCK = 1 << 14  # elements: what a forward or rule of several steps works on at a time, so that it stays in the cache
+BLOCK = 1 << 16  # elements: what a forward or rule of several steps works on at a time, so that it stays in the cache
 EXACT = 1 << 24  # integers up to here are exact in every real dtype
 SHARED = 1 << 18  # elements: from here on the work is shared between threads
 
@@ -612,14 +612,15 @@ def _blockwise(op: Op, args: Sequence[Any], params: dict[str, Any], big: Any) ->
     def block(start: int, stop: int) -> Any:
         return forward(*[a[start:stop] if type(a) is ndarray and a.ndim else a for a in lines], **params)
 
-    first = np.asarray(block(0, min(BLOCK, size)))
+    step = threads.block(BLOCK)
+    first = np.asarray(block(0, min(step, size)))
     out = memory.empty(big.shape, first.dtype)
     to = out.reshape(-1)
     to[: first.size] = first
 
     def part(start: int, stop: int) -> None:
-        for a in range(start + first.size, stop + first.size, BLOCK):
-            b = min(a + BLOCK, stop + first.size)
+        for a in range(start + first.size, stop + first.size, step):
+            b = min(a + step, stop + first.size)
             to[a:b] = block(a, b)
 
     if size >= SHARED // 4:

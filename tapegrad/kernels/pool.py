@@ -5,21 +5,34 @@ A window may hang over the padded edge: what lies outside the image wins no maxi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from . import memory, threads
 from .windows import Array, Padding, Pair, cut, overlap
 
 # Images are pooled in blocks of about this many bytes, so that what the first axis leaves stays in the cache.
 _BLOCK = 1 << 19
+# Entries of the images from which on they are shared between threads.
+_SHARED = 1 << 18
 
 Place = tuple[Any, Any]
 
 
-def _image_blocks(x: Array) -> list[slice]:
-    return cut(x.shape[0], _BLOCK // max(1, x[:1].nbytes))
+def _each_block(x: Array, work: Callable[[slice], object]) -> None:
+    """Call work on blocks of the images x (N, C, H, W), on several threads where there is much to do."""
+    most = threads.block(_BLOCK) // max(1, x[:1].nbytes)
+
+    def part(start: int, stop: int) -> None:
+        for images in cut(stop - start, most):
+            work(slice(start + images.start, start + images.stop))
+
+    if x.size >= _SHARED:
+        threads.share(len(x), part)
+    else:
+        part(0, len(x))
 
 
 def _places(
@@ -34,6 +47,11 @@ def _places(
             tail = () if axis else (slice(None),)
             found.append(((..., part, *tail), (..., pixels, *tail)))
     return found
+
+
+def _cover(places: list[Place], pixels: Array) -> bool:
+    """Whether windows that do not overlap leave none of the pixels out."""
+    return sum([pixels[place].size for _, place in places]) == pixels.size
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
@@ -82,12 +100,15 @@ def _pool(
     n, c, h, w = x.shape
     down = _places(0, kernel, stride, padding, dilation, size_out[0], h)
     across = _places(1, kernel, stride, padding, dilation, size_out[1], w)
-    out = np.empty((n, c, *size_out), x.dtype)
-    for images in _image_blocks(x):
+    out: Array = memory.empty((n, c, *size_out), x.dtype)
+
+    def work(images: slice) -> None:
         part = x[images]
-        rows = np.empty((*part.shape[:2], size_out[0], w), x.dtype)
+        rows = memory.empty((*part.shape[:2], size_out[0], w), x.dtype)
         _reduce(_views(part, down), rows, combine, start)  # (N, C, H', W)
         _reduce(_views(rows, across), out[images], combine, start)  # (N, C, H', W')
+
+    _each_block(x, work)
     return out
 
 
@@ -138,13 +159,13 @@ class _Maxima:
         if stride[1] > 1:
             # Comparing what is contiguous is so much faster that the copies pay.
             self.along = [(windows, np.ascontiguousarray(view)) for windows, view in self.along]
-        self.rows = np.empty((*self.out.shape[:2], x.shape[2], out.shape[3]), x.dtype)  # (N, C, H, W')
+        self.rows = memory.empty((*self.out.shape[:2], x.shape[2], out.shape[3]), x.dtype)  # (N, C, H, W')
         _reduce(self.along, self.rows, np.maximum, _lowest(x.dtype))
         self.among = _views(self.rows, self.down)
 
     def spread(self, g: Array, into: Array) -> None:
         finite = bool(np.isfinite(g).all())
-        row_g = np.zeros(self.rows.shape, g.dtype)  # (N, C, H, W')
+        row_g = memory.empty(self.rows.shape, g.dtype)  # (N, C, H, W')
         self._spread(g, self.among, self.out, self.down, self.apart[0], finite, row_g)
         self._spread(row_g, self.along, self.rows, self.across, self.apart[1], finite, into)
 
@@ -158,12 +179,15 @@ class _Maxima:
         finite: bool,
         into: Array,
     ) -> None:
-        """Add each g to its first maximum along one axis; `apart` if no two windows share a pixel."""
+        """Put each g to its first maximum along one axis; `apart` if no two windows share a pixel."""
+        if not (finite and apart and _cover(places, into)):
+            into[...] = 0
         if not finite:
             for (_, pixels), (windows, first) in zip(places, _winners(seen, out, self.has_nan), strict=True):
                 np.add(into[pixels], g[windows], out=into[pixels], where=first)
             return
-        left = g.copy()  # what has not found its place yet
+        left = memory.empty(g.shape, g.dtype)  # what has not found its place yet
+        left[...] = g
         for number, ((windows, pixels), (_, view)) in enumerate(zip(places, seen, strict=True), 1):
             rest = left[windows]
             if number == len(places):
@@ -178,7 +202,7 @@ class _Maxima:
 
     def pick(self, t: Array, picked: Array) -> None:
         finite = bool(np.isfinite(t).all())
-        row_t = np.zeros(self.rows.shape, t.dtype)  # (N, C, H, W')
+        row_t = memory.empty(self.rows.shape, t.dtype)  # (N, C, H, W')
         self._pick(_views(t, self.across), self.along, self.rows, finite, row_t)
         self._pick(_views(row_t, self.down), self.among, self.out, finite, picked)
 
@@ -190,7 +214,8 @@ class _Maxima:
         finite: bool,
         picked: Array,
     ) -> None:
-        """Set `picked`, which is zero, to the entry at the first maximum along one axis."""
+        """Set `picked` to the entry at the first maximum along one axis, to 0 where a window sees nothing."""
+        picked[...] = 0
         for (_, entries), (windows, first) in zip(t, _winners(seen, out, self.has_nan), strict=True):
             if finite:
                 picked[windows] += entries * first
@@ -202,9 +227,12 @@ def max_pool_spread(
     g: Array, x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
 ) -> Array:
     """Send each g (N, C, H', W') to its window's first maximum (row-major), adding up: (N, C, H, W)."""
-    into = np.zeros(x.shape, g.dtype)
-    for images in _image_blocks(x):
+    into: Array = memory.empty(x.shape, g.dtype)
+
+    def work(images: slice) -> None:
         _Maxima(x, out, kernel, stride, padding, dilation, images).spread(g[images], into[images])
+
+    _each_block(x, work)
     return into
 
 
@@ -212,9 +240,12 @@ def max_pool_pick(
     t: Array, x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
 ) -> Array:
     """The entry of t (N, C, H, W) at each window's first maximum: (N, C, H', W'); 0 for an empty window."""
-    picked = np.zeros(out.shape, t.dtype)
-    for images in _image_blocks(x):
+    picked: Array = memory.empty(out.shape, t.dtype)
+
+    def work(images: slice) -> None:
         _Maxima(x, out, kernel, stride, padding, dilation, images).pick(t[images], picked[images])
+
+    _each_block(x, work)
     return picked
 
 
@@ -268,13 +299,26 @@ def avg_pool_spread(
     n, c, tall, wide = g.shape
     down = _places(0, kernel, stride, padding, (1, 1), tall, size[0])
     across = _places(1, kernel, stride, padding, (1, 1), wide, size[1])
-    out = np.zeros((n, c, *size), g.dtype)
-    for images in _image_blocks(out):
-        share = g[images].copy()
-        _divide(share, divisor)
-        rows = np.zeros((*share.shape[:3], size[1]), g.dtype)
-        for windows, pixels in across:
-            rows[pixels] += share[windows]  # (N, C, H', W)
-        for windows, pixels in down:
-            out[images][pixels] += rows[windows]  # (N, C, H, W)
+    out: Array = memory.empty((n, c, *size), g.dtype)
+    apart = [s >= k for s, k in zip(stride, kernel, strict=True)]
+
+    def work(images: slice) -> None:
+        share = memory.empty((out[images].shape[0], *g.shape[1:]), g.dtype)
+        np.divide(g[images], np.asarray(divisor, g.real.dtype), out=share)
+        rows = memory.empty((*share.shape[:3], size[1]), g.dtype)
+        _unfold(share, across, apart[1], rows)  # (N, C, H', W)
+        _unfold(rows, down, apart[0], out[images])  # (N, C, H, W)
+
+    _each_block(out, work)
     return out
+
+
+def _unfold(share: Array, places: list[Place], apart: bool, into: Array) -> None:
+    """Put shares to all pixels that their windows see along one axis; `apart` if no two windows share a pixel."""
+    if not (apart and _cover(places, into)):
+        into[...] = 0
+    for windows, pixels in places:
+        if apart:
+            into[pixels] = share[windows]
+        else:
+            into[pixels] += share[windows]

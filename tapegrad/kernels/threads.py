@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["get_num_threads", "run", "set_num_threads", "share"]
+__all__ = ["block", "get_num_threads", "run", "set_num_threads", "share"]
 
 STACK = 1 << 20  # bytes: Python 3.13 needs as much to free a very long chain
 
@@ -233,6 +233,12 @@ def threads_for(blas_work: bool = False) -> int:
         if not blas.known:
             return 1  # its own threads and ours would fight for the cores
     return pool.count
+
+
+def block(alone: int) -> int:
+    """How much to work on at a time where one thread by itself does best with `alone`: with several, calls of NumPy
+    must be longer than it takes to wake a thread up, since between calls they take turns."""
+    return alone if pool.count == 1 else 2 * alone
 
 
 def run(tasks: Sequence[Callable[[], Any]], blas_work: bool = False) -> None:
