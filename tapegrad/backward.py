@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
@@ -283,8 +283,14 @@ class Walk:
         grads, queue, owned, heaps, live = self.grads, self.queue, self.owned, self.heaps, self.live
         plain, anomaly = not self.record, state.anomaly
         usual = plain and self.targets is None
-        while queue:
-            node = heappop(queue)[1]
+        ahead: Node | None = None  # one of those that wait, kept out of the heap: in a chain there is no other
+        while queue or ahead is not None:
+            if ahead is None:
+                node = heappop(queue)[1]
+            elif queue and queue[0][0] < ahead.order:
+                node, ahead = heappushpop(queue, (ahead.order, ahead))[1], None
+            else:
+                node, ahead = ahead, None
             kept, plan, inputs, extra = node.kept, node.plan, node.inputs, node.extra
             if kept is SPENT:
                 self.spent(node)
@@ -325,7 +331,10 @@ class Walk:
                 if source not in grads:
                     grads[source] = value
                     if source.plan is not None and source not in heaps:
-                        heappush(queue, (source.order, source))
+                        if ahead is None:
+                            ahead = source
+                        else:
+                            heappush(queue, (source.order, source))
                 elif source in owned:
                     add_to(grads[source], value, grads[source])
                 elif plain:

@@ -1,4 +1,7 @@
-"""The command line: `tapegrad demo`, `draw`, `check`, `ops`. Reads arguments and prints; the work is done elsewhere."""
+"""The command line: `tapegrad demo`, `draw`, `check`, `ops`, `compile`.
+
+Reads arguments and prints; the work is done elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import importlib.util
 import math
 import re
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +23,7 @@ import tapegrad as tg
 
 from .catalogue import find, listing, markdown
 from .expression import ExpressionError, evaluate, value_of
+from .precompile import precompile
 
 __all__ = ["main"]
 
@@ -61,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     ops = commands.add_parser("ops", help="what is registered, with its gradient")
     ops.add_argument("pattern", nargs="?", default="", help="only ops whose name holds this")
     ops.add_argument("--markdown", action="store_true", help="as a page of the docs")
+
+    commands.add_parser("compile", help="compile the kernels that numba speeds up now, not when they are first used")
     return p
 
 
@@ -238,4 +245,15 @@ def run_ops(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"demo": run_demo, "draw": run_draw, "check": run_check, "ops": run_ops}
+def run_compile(args: argparse.Namespace) -> int:
+    started = time.perf_counter()
+    try:
+        for name, dtype, seconds in precompile():
+            print(f"{dtype}  {name:<32} {seconds:5.1f} s", flush=True)
+    except ImportError as error:
+        raise CommandError(str(error)) from error
+    print(f"{len(tg.compiled_kernels())} kernels are compiled; {time.perf_counter() - started:.1f} s in all")
+    return 0
+
+
+COMMANDS = {"demo": run_demo, "draw": run_draw, "check": run_check, "ops": run_ops, "compile": run_compile}

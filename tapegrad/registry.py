@@ -18,7 +18,7 @@ import numpy as np
 from .arrays import FLOAT32, FLOAT64, for_arrays, number
 from .kernels import memory, threads
 from .samples import Draw, Sample
-from .tape import NEEDED, SMALL, Node, clock, state
+from .tape import NEEDED, SMALL, Node, clock, state, usual
 from .tape import SHARED as WRITABLE
 
 __all__ = ["OPS", "BY_NUMPY", "Op", "Placed", "Recorded", "op", "ufunc", "numpy_name", "operand"]
@@ -740,10 +740,12 @@ def _unary(op: Unary) -> Callable[[Any], Any]:
     def quick(x: Any) -> Any:
         if type(x) is not tensor_type:
             return other(x)
-        node, data, scope = x.node, x._data, state.plain
+        node, data, scope = x.node, x._data, usual.plain
+        if scope is None:
+            scope = state.plain
         if node is None or scope is None or not node.flags & NEEDED:
             return other(x)
-        dtype, size = data.dtype, data.size
+        dtype, size = node.dtype, data.size
         if dtype is FLOAT32:
             plan = plans32[1]
         elif dtype is FLOAT64:
@@ -792,12 +794,14 @@ def _binary(op: Binary) -> Callable[[Any, Any], Any]:
     def quick(x: Any, y: Any) -> Any:
         if type(x) is not tensor_type or type(y) is not tensor_type:
             return other(x, y)
-        a, b, scope = x.node, y.node, state.plain
+        a, b, scope = x.node, y.node, usual.plain
+        if scope is None:
+            scope = state.plain
         if a is None or b is None or scope is None or not a.flags & b.flags & NEEDED:
             return other(x, y)
         left, right = x._data, y._data
-        dtype, size = left.dtype, left.size
-        if dtype is not right.dtype or size >= LARGE or right.size != size or a.shape != b.shape:
+        dtype, size, shape = a.dtype, left.size, a.shape
+        if dtype is not b.dtype or size >= LARGE or (shape is not b.shape and shape != b.shape):
             return other(x, y)
         if dtype is FLOAT32:
             plan = plans32[3]
@@ -816,7 +820,7 @@ def _binary(op: Binary) -> Callable[[Any, Any], Any]:
         made.inputs = (a, b)
         made.params = NOTHING
         made.kept = () if code == 0 else (right, left) if code == 21 else plan.keep((left, right), (out,), 2)
-        made.shape = a.shape
+        made.shape = shape
         made.dtype = dtype
         made.order = clock()
         made.plan = plan

@@ -24,6 +24,25 @@ SMALL = 8  # results of at most this many elements stay on their node, for drawi
 SPENT: Any = ("spent",)  # stands in `kept` once a backward has walked the node
 
 
+class Usual:
+    """`plain` of all threads where none is in another than the usual state: a thread's own is slow to read."""
+
+    __slots__ = ("lock", "others", "plain")
+
+    def __init__(self) -> None:
+        self.plain: tuple[str, ...] | None = ()
+        self.others = 0  # threads in another state
+        self.lock = threading.Lock()
+
+    def change(self, by: int) -> None:
+        with self.lock:
+            self.others += by
+            self.plain = None if self.others else ()
+
+
+usual = Usual()
+
+
 class State(threading.local):
     """What each thread has of its own."""
 
@@ -66,7 +85,10 @@ class State(threading.local):
         self._settle()
 
     def _settle(self) -> None:
+        before = self.plain
         self.plain = self._scope if self._recording and not self._tracing else None
+        if (before == ()) is not (self.plain == ()):
+            usual.change(-1 if self.plain == () else 1)
 
 
 state = State()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from forms import form  # noqa: F401
 from numpy.typing import NDArray
 
 from tapegrad.kernels import conv, norm, pool, windows

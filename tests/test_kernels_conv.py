@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from forms import form  # noqa: F401
 
 from tapegrad.kernels import conv as K
 from tapegrad.kernels import conv_wide, threads, winograd

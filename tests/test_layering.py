@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent / "tapegrad"
 ROOMS = [
     "kernels", "tape", "samples", "generator", "arrays", "registry", "ops", "backward", "numpy_protocol", "tensor",
     "modes", "creation", "random", "forward", "trees", "func", "drawing", "differences", "check", "handwritten", "nn",
-    "optim", "layers", "catalogue", "expression", "demo", "cli",
+    "optim", "layers", "catalogue", "expression", "precompile", "demo", "cli",
 ]  # fmt: skip
 OPS = [
     "geometry", "structure", "elementwise", "index", "reduce", "linalg", "sorting", "conv", "pool", "norm", "dense",
@@ -23,7 +23,7 @@ OPS = [
 DOORS = {
     ("tape", "drawing"), ("tensor", "drawing"), ("cli", "demo"),
 }  # fmt: skip
-PUBLIC_ONLY = ("nn", "optim", "demo", "expression", "cli")
+PUBLIC_ONLY = ("nn", "optim", "demo", "expression", "precompile", "cli")
 
 
 def files() -> list[Path]:

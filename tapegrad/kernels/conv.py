@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import conv_wide, memory, threads, winograd
-from .windows import Array, Padding, Pair, cut, out_size, pad, span, windows
+from .choice import kernel as kernel_form
+from .choice import runs_compiled
+from .windows import Array, Padding, Pair, cut, out_size, overlap, pad, windows
 
 # Columns are built, used and overwritten in blocks of about this many bytes, to stay in the cache.
 _BLOCK = 1 << 20
@@ -50,15 +52,61 @@ def _flat(a: Array, groups: int, dtype: np.dtype[np.generic]) -> Array:
     return np.ascontiguousarray(a, dtype).reshape(n, groups, f // groups, h * w)
 
 
+class Windows(NamedTuple):
+    """Where the windows of a convolution lie, and how many there are each way."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    dilation: Pair
+    size_out: Pair
+
+
+def _view(store: Array, images: int, channels: int, rows: slice, how: Windows, merged: bool) -> Array:
+    """The columns of a block in its store, as (N, C, KH, KW, rows, W')."""
+    wide, count = how.size_out[1], rows.stop - rows.start
+    if not merged:
+        shape = (images, channels, *how.kernel, count, wide)
+        return store[: math.prod(shape)].reshape(shape)
+    shape = (channels, *how.kernel, images, count, wide)
+    return store[: math.prod(shape)].reshape(shape).transpose(3, 0, 1, 2, 4, 5)
+
+
+@kernel_form
+def pack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> None:
+    """What windows of images x (N, C, H, W) see, in these rows of outputs, into the store: (N, C, KH * KW, rows * W').
+
+    merged: as (C, KH * KW, N, rows * W').
+    """
+    n, c, height, _ = x.shape
+    step, (top, _) = how.stride[0], how.padding[0]
+    start = rows.start * step - top
+    stop = (rows.stop - 1) * step + how.dilation[0] * (how.kernel[0] - 1) + 1 - top
+    above, below = max(0, -start), max(0, stop - height)
+    seen = x[:, :, max(0, start) : max(0, min(stop, height))]
+    if above or below or how.padding[1] != (0, 0):
+        if seen.shape[2] == 0:  # windows that see nothing but padding
+            above, below = stop - start, 0
+        seen = pad(seen, ((above, below), how.padding[1]), dtype=store.dtype)
+    count = rows.stop - rows.start
+    view = windows(seen, how.kernel, how.stride, how.dilation, (count, how.size_out[1]))
+    _view(store, n, c, rows, how, merged)[...] = view
+
+
+@kernel_form
+def unpack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> None:
+    """The adjoint of pack: what is in the store added to the pixels of x that the windows see."""
+    columns = _view(store, x.shape[0], x.shape[1], rows, how, merged)
+    for i, j in np.ndindex(how.kernel):
+        offset = i * how.dilation[0] - how.padding[0][0] + rows.start * how.stride[0]
+        down, high = overlap(offset, how.stride[0], rows.stop - rows.start, x.shape[2])
+        offset = j * how.dilation[1] - how.padding[1][0]
+        across, low = overlap(offset, how.stride[1], how.size_out[1], x.shape[3])
+        x[:, :, high, low] += columns[:, :, i, j, down, across]
+
+
 def _columns(
-    x: Array,
-    kernel: Pair,
-    size_out: Pair,
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
-    groups: int,
-    dtype: np.dtype[np.generic],
+    x: Array, how: Windows, groups: int, dtype: np.dtype[np.generic]
 ) -> Iterator[tuple[slice, slice, Array]]:
     """Walk over blocks of windows, giving (images, outputs, columns).
 
@@ -66,24 +114,19 @@ def _columns(
     K = C/G*KH*KW, or (G, K, N*outputs) if the images of the block are merged. The next step overwrites them.
     """
     n, c = x.shape[:2]
-    tall, wide = size_out
-    plan = _blocks(n, size_out, c * math.prod(kernel), dtype.itemsize)
-    k = c // groups * math.prod(kernel)
-    store = np.empty(plan.images * plan.rows * wide * k * groups, dtype)
+    tall, wide = how.size_out
+    plan = _blocks(n, how.size_out, c * math.prod(how.kernel), dtype.itemsize)
+    k = c // groups * math.prod(how.kernel)
+    store = memory.empty((plan.images * plan.rows * wide * k * groups,), dtype)
     for images in cut(n, plan.images):
-        source = _split(x[images], groups, 1)  # (N, G, C/G, H, W)
-        if padding != ((0, 0), (0, 0)):
-            source = pad(source, padding, dtype=dtype)
-        view = windows(source, kernel, stride, dilation, size_out)  # (N, G, C/G, KH, KW, H', W')
-        if plan.merged:
-            view = np.moveaxis(view, 0, 4)  # (G, C/G, KH, KW, N, H', W')
         for rows in cut(tall, plan.rows):
-            part = view[..., rows, :]
-            columns = store[: part.size].reshape(part.shape)
-            columns[...] = part
+            pack(x[images], store, rows, how, plan.merged)
             outputs = slice(rows.start * wide, rows.stop * wide)
-            lead = (groups,) if plan.merged else (part.shape[0], groups)
-            yield images, outputs, columns.reshape(*lead, k, -1)
+            count = images.stop - images.start
+            lead, places = ((groups,), count) if plan.merged else ((count, groups), 1)
+            places *= outputs.stop - outputs.start
+            columns = store[: count * groups * k * (outputs.stop - outputs.start)]
+            yield images, outputs, columns.reshape(*lead, k, places)
 
 
 def _images(flat: Array) -> Iterator[tuple[slice, slice, Array]]:
@@ -96,6 +139,7 @@ def _is_pointwise(kernel: Pair, stride: Pair, padding: Padding) -> bool:
     return kernel == (1, 1) and stride == (1, 1) and padding == ((0, 0), (0, 0))
 
 
+@kernel_form
 def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """Correlate images x (N, C, H, W) with filters w (F, C/groups, KH, KW), giving (N, F, H', W')."""
     n, _, h, width = x.shape
@@ -115,7 +159,7 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
         def work(start: int, stop: int) -> None:
             for spoilt in winograd.conv_into(out[start:stop], x[start:stop], w, padding, groups):
                 _conv_tiled(out[start:stop][spoilt], x[start:stop][spoilt], w, stride, padding, dilation, groups)
-    elif conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
+    elif _is_wide(x, size_out, kernel, stride, dilation, padding, dtype):
 
         def work(start: int, stop: int) -> None:
             conv_wide.conv_into(out[start:stop], x[start:stop], w, padding, dilation, groups)
@@ -126,6 +170,15 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
 
     _share(n, out.size * w[:1].size, work)
     return out
+
+
+def _is_wide(
+    x: Array, size_out: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding, dtype: np.dtype[Any]
+) -> bool:
+    """Whether rows keep their padding; columns of exact windows are quicker where compiled code packs them."""
+    if not conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
+        return False
+    return not (x.dtype == dtype and x.flags.c_contiguous and runs_compiled("conv.pack", x.size))
 
 
 def _share(images: int, multiplications: int, work: Callable[[int, int], object]) -> None:
@@ -152,7 +205,8 @@ def _conv_tiled(
     kernel, size_out, dtype = (w.shape[2], w.shape[3]), (size[0], size[1]), out.dtype
     filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1)  # (G, F/G, K)
     flat = out.reshape(n, groups, f // groups, size_out[0] * size_out[1])
-    for images, outputs, columns in _columns(x, kernel, size_out, stride, padding, dilation, groups, dtype):
+    how = Windows(kernel, stride, padding, dilation, size_out)
+    for images, outputs, columns in _columns(x, how, groups, dtype):
         if columns.ndim == 4:
             np.matmul(filters, columns, out=flat[images, :, :, outputs])
         else:
@@ -160,6 +214,7 @@ def _conv_tiled(
             flat[images] = product.transpose(2, 0, 1, 3)  # (N, G, F/G, H'*W')
 
 
+@kernel_form
 def conv_filter(
     y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
@@ -167,7 +222,7 @@ def conv_filter(
     n, c, f = *x.shape[:2], y.shape[1]
     size_out, dtype = (y.shape[2], y.shape[3]), np.result_type(y, x)
     tiles = winograd.suits(x.shape, f, size_out, size, stride, padding, dilation, groups, dtype, for_sum=True)
-    wide = conv_wide.suits(size_out, size, stride, dilation, padding, dtype)
+    wide = _is_wide(x, size_out, size, stride, dilation, padding, dtype)
     parts: dict[int, Array] = {}
 
     def work(start: int, stop: int) -> None:
@@ -199,7 +254,7 @@ def _filter_tiled(
     if _is_pointwise(size, stride, padding) and grads.shape[3] >= _SMALL:
         blocks = _images(_flat(x, groups, dtype))
     else:
-        blocks = _columns(x, size, size_out, stride, padding, dilation, groups, dtype)
+        blocks = _columns(x, Windows(size, stride, padding, dilation, size_out), groups, dtype)
     for images, outputs, columns in blocks:
         part = grads[images, :, :, outputs]
         if columns.ndim == 4:
@@ -210,6 +265,7 @@ def _filter_tiled(
     return out.reshape(f, c // groups, *size)
 
 
+@kernel_form
 def conv_image(
     y: Array, w: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
@@ -247,36 +303,24 @@ def _image_tiled(
 ) -> None:
     """Columns of gradients, a block at a time, added to the pixels that the windows saw."""
     n, f, tall, wide = y.shape
-    c, size = out.shape[1], (out.shape[2], out.shape[3])
     kernel, dtype = (w.shape[2], w.shape[3]), out.dtype
     filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
     grads = _flat(y, groups, dtype)  # (N, G, F/G, H'*W')
     k = filters.shape[1]
-    into = out.reshape(n, groups, c // groups, *size)
-    (top, bottom), (left, right) = padding
     # With one filter in each group the columns are an outer product, for which matmul has no fast way.
     product = np.multiply if f == groups else np.matmul
     plan = _blocks(n, (tall, wide), groups * k, dtype.itemsize)
-    store = np.empty(plan.images * plan.rows * wide * k * groups, dtype)
-    padded_size = (top + size[0] + bottom, left + size[1] + right)
-    canvas = np.empty((plan.images, groups, c // groups, *padded_size), dtype)
+    store = memory.empty((plan.images * plan.rows * wide * k * groups,), dtype)
+    how = Windows(kernel, stride, padding, dilation, (tall, wide))
     for images in cut(n, plan.images):
         count = images.stop - images.start
-        padded = canvas[:count]
-        padded[...] = 0
+        out[images] = 0
         for rows in cut(tall, plan.rows):
             part = grads[images, :, :, rows.start * wide : rows.stop * wide]
-            shape = (count, groups, c // groups, *kernel, rows.stop - rows.start, wide)
-            columns = store[: math.prod(shape)]
+            lead: tuple[int, ...] = (count, groups)
             if plan.merged:
                 part = part.transpose(1, 2, 0, 3).reshape(groups, f // groups, -1)  # (G, F/G, N*H'*W')
-                product(filters, part, out=columns.reshape(groups, k, -1))
-                columns = np.moveaxis(columns.reshape(*shape[1:5], count, *shape[5:]), 4, 0)
-            else:
-                product(filters, part, out=columns.reshape(count, groups, k, -1))
-                columns = columns.reshape(shape)  # (N, G, C/G, KH, KW, H', W')
-            for i, j in np.ndindex(kernel):
-                high = span(i * dilation[0] + rows.start * stride[0], stride[0], rows.stop - rows.start)
-                low = span(j * dilation[1], stride[1], wide)
-                padded[..., high, low] += columns[:, :, :, i, j]
-        into[images] = padded[..., top : top + size[0], left : left + size[1]]
+                lead = (groups,)
+            columns = store[: part.size // (f // groups) * k].reshape(*lead, k, part.shape[-1])
+            product(filters, part, out=columns)
+            unpack(out[images], store, rows, how, plan.merged)

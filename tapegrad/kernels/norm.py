@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import memory, threads
+from .choice import kernel
 from .windows import Array, cut
 
 # Blocks of about this many bytes are read, shifted and summed while they are in the cache.
@@ -115,6 +116,7 @@ def _working(x: Array) -> np.dtype[np.generic]:
     return np.dtype(np.float32 if x.dtype == np.float32 else np.float64)
 
 
+@kernel
 def moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
     """Mean and biased variance of x over `axes`, keeping them as length 1; float64 for input up to float64.
 
@@ -162,6 +164,7 @@ def _nearby(mean: Array, rstd: Array, dtype: np.dtype[np.generic]) -> Array:
     return mean.astype(dtype)
 
 
+@kernel
 def normalize(
     x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike
 ) -> Array:
@@ -205,6 +208,7 @@ def normalize(
     return out
 
 
+@kernel
 def normalize_backward(
     g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]
 ) -> Array:
@@ -267,6 +271,7 @@ def normalize_backward(
     return layout.unfold(folded)
 
 
+@kernel
 def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, ...]) -> Array:
     """The sum of y * z, z = (x - mean) * rstd, over the axes along which `shape` has length 1; of that shape."""
     over = tuple([axis for axis, n in enumerate(shape) if n == 1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import memory, threads
+from .choice import kernel
 from .windows import Array, Padding, Pair, cut, overlap
 
 # Images are pooled in blocks of about this many bytes, so that what the first axis leaves stays in the cache.
@@ -79,6 +80,7 @@ def _reduce(seen: list[tuple[Any, Array]], out: Array, combine: np.ufunc, start:
             combine(out[windows], view, out=out[windows])
 
 
+@kernel
 def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair, size_out: Pair) -> Array:
     """The largest pixel in each window of x (N, C, H, W): (N, C, *size_out).
 
@@ -223,6 +225,7 @@ class _Maxima:
                 np.copyto(picked[windows], entries, where=first)
 
 
+@kernel
 def max_pool_spread(
     g: Array, x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
 ) -> Array:
@@ -236,6 +239,7 @@ def max_pool_spread(
     return into
 
 
+@kernel
 def max_pool_pick(
     t: Array, x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
 ) -> Array:
@@ -283,6 +287,7 @@ def _divide(a: Array, divisor: Array | float) -> None:
     np.divide(a, np.asarray(divisor, a.real.dtype), out=a)
 
 
+@kernel
 def avg_pool(
     x: Array, kernel: Pair, stride: Pair, padding: Padding, size_out: Pair, divisor: Array | float
 ) -> Array:
@@ -292,6 +297,7 @@ def avg_pool(
     return out
 
 
+@kernel
 def avg_pool_spread(
     g: Array, size: Pair, kernel: Pair, stride: Pair, padding: Padding, divisor: Array | float
 ) -> Array:

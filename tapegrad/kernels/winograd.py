@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .choice import kernel
 from .windows import Array, Padding, Pair, cut
 
 __all__ = ["conv_into", "filter_sum", "suits"]
@@ -55,11 +56,11 @@ class _Tiles:
     """
 
     def __init__(self, x: Array, filters: int, size_out: Pair, padding: Padding, dtype: np.dtype[Any]) -> None:
-        self.x, self.dtype, self.filters = x, dtype, filters
+        self.channels, self.filters, self.dtype = x.shape[1], filters, dtype
         self.top, self.left = padding[0][0], padding[1][0]
         self.rows, self.columns = (-(-n // 2) for n in size_out)
         self.wide = self.columns + 1
-        most = max(1, _BLOCK // (16 * (x.shape[1] + filters) * dtype.itemsize))
+        most = max(1, _BLOCK // (16 * (self.channels + filters) * dtype.itemsize))
         at_once = max(1, min(len(x), most // (self.rows * self.wide)))
         self.images = cut(len(x), at_once)
         self.parts = cut(self.rows, self.rows if at_once > 1 else most // self.wide)
@@ -76,82 +77,102 @@ class _Tiles:
 
 
 class _Block:
-    """The arrays of some images and rows of tiles, and what is done to them as lists of (ufunc, a, b, out).
-
-    All views are made once: calls that follow each other closely are what lets two threads run side by side, since
-    only one of them can be between calls at a time.
+    """The arrays of some images and rows of tiles, and in NumPy's form what is done to them, as lists of
+    (ufunc, a, b, out): all views are made once. Calls that follow each other closely are what lets two threads run side
+    by side, since only one of them can be between calls at a time.
     """
 
     def __init__(self, tiles: _Tiles, images: int, rows: int) -> None:
-        self.tiles, c, f = tiles, tiles.x.shape[1], tiles.filters
-        self.count, self.lead = rows + 1, (images, rows, tiles.wide)
-        places = images * rows * tiles.wide
+        self.tiles, self.images, self.rows = tiles, images, rows
+        self.places = images * rows * tiles.wide
+        self.tiled, self.products = self.store(16, tiles.channels), self.store(16, tiles.filters)
+        self.forward: _Transform | None = None
+        self.gather: _Gather | None = None
 
-        def store(*shape: int) -> Array:
-            return memory.empty(shape, tiles.dtype)  # type: ignore[no-any-return]
+    def store(self, *lead: int) -> Array:
+        return memory.empty((*lead, self.places), self.tiles.dtype)  # type: ignore[no-any-return]
 
-        self.planes = store(2, 2, c, images, rows + 1, tiles.wide)  # pixel (2i + a, 2j + b) at [a, b, ..., i, j]
+
+class _Transform:
+    """The steps of B' d B, with the rows of B' 1 0 -1 0, 0 1 1 0, 0 -1 1 0, 0 1 0 -1."""
+
+    def __init__(self, block: _Block) -> None:
+        tiles, c, n = block.tiles, block.tiles.channels, block.images
+        # pixel (2 i + a, 2 j + b) at [a, b, ..., i, j]; the border stays 0
+        self.planes = memory.empty((2, 2, c, n, block.rows + 1, tiles.wide), tiles.dtype)
         self.planes.fill(0)
-        self.tiled = store(16, c, places)
-        half = store(4, 2, c, images, rows * tiles.wide)
-        self.products, self.outputs = store(16, f, places), store(2, 2, f, places)
-        # B' d B, with the rows of B' 1 0 -1 0, 0 1 1 0, 0 -1 1 0, 0 1 0 -1
-        flat = self.planes.reshape(2, 2, c, images, -1)
-        here, below = flat[..., : -tiles.wide], flat[..., tiles.wide :]
-        self.transform = _differences(here, below, half)
-        r, v = half.reshape(4, 2, -1), self.tiled.reshape(4, 4, -1)
+        half = block.store(4, 2, c)
+        flat = self.planes.reshape(2, 2, c, n, -1)
+        r = half.reshape(4, 2, c, n, -1)
+        self.steps = _differences(flat[..., : -tiles.wide], flat[..., tiles.wide :], r)
+        r, v = half.reshape(4, 2, -1), block.tiled.reshape(4, 4, -1)
         v[..., -1] = 0
-        here, right, v = r[..., :-1], r[..., 1:], v[..., :-1]
-        self.transform += _differences(here.swapaxes(0, 1), right.swapaxes(0, 1), v.swapaxes(0, 1))
+        here, right, v = (a.swapaxes(0, 1) for a in (r[..., :-1], r[..., 1:], v[..., :-1]))
+        self.steps += _differences(here, right, v)
 
-    def load(self, images: slice, rows: slice) -> None:
-        """Fill the planes, of which the border was 0 from the start."""
-        tiles = self.tiles
-        source, whole = tiles.x[images].swapaxes(0, 1), len(tiles.parts) == 1
+    def load(self, x: Array, tiles: _Tiles, rows: slice) -> None:
+        source, whole = x.swapaxes(0, 1), len(tiles.parts) == 1
         for a in (0, 1):
-            up, down, y = _inside(2 * rows.start + a - tiles.top, self.count, tiles.x.shape[2])
+            up, down, y = _inside(2 * rows.start + a - tiles.top, rows.stop - rows.start + 1, x.shape[2])
             if not whole:
                 self.planes[a, :, :, :, :up] = self.planes[a, :, :, :, down:] = 0
             for b in (0, 1):
-                left, right, x = _inside(b - tiles.left, tiles.wide, tiles.x.shape[3])
-                self.planes[a, b, :, :, up:down, left:right] = source[:, :, y, x]
+                left, right, columns = _inside(b - tiles.left, tiles.wide, x.shape[3])
+                self.planes[a, b, :, :, up:down, left:right] = source[:, :, y, columns]
 
-    def gathering(self) -> list[Any]:
-        """The steps of A' m A, from the products to the outputs: with rows 1 -1 -1 0 and 0 1 -1 -1, see _SIGNED_G."""
-        f = self.tiles.filters
-        m, half = self.products.reshape(4, 4, f, -1), memory.empty((2, 4, *self.outputs.shape[2:]), self.tiles.dtype)
-        steps: list[Any] = []
+
+class _Gather:
+    """The steps of A' m A, with the rows of A' 1 -1 -1 0 and 0 1 -1 -1, for filters that come with `_SIGNED_G`."""
+
+    def __init__(self, block: _Block) -> None:
+        f = block.tiles.filters
+        m, half = block.products.reshape(4, 4, f, -1), block.store(2, 4, f)
+        self.outputs = block.store(2, 2, f)
+        self.steps: list[Any] = []
         for a, to in ((m, half), (half.swapaxes(0, 1), self.outputs.swapaxes(0, 1))):
-            steps += [(np.subtract, a[:2], a[1:3], to), (np.subtract, to, a[2:], to)]
-        return steps
+            self.steps += [(np.subtract, a[:2], a[1:3], to), (np.subtract, to, a[2:], to)]
 
-    def put(self, out: Array, rows: slice) -> None:
-        """The outputs into (N, F, H', W')."""
-        y = self.outputs.reshape(2, 2, -1, *self.lead)
-        for i, j, place in _quarters(out, rows):
-            source = y[i, j, :, :, : place.shape[2], : place.shape[3]].swapaxes(0, 1)
-            if i == j:
-                place[...] = source
-            else:
-                np.subtract(0, source, out=place)  # NumPy 2.4's negative is wrong from strided to strided float32
 
-    def take(self, y: Array, rows: slice) -> None:
-        """Outputs y (N, F, H', W') into the corners of the products (4, 4, F, ...)."""
-        m = self.products.reshape(4, 4, -1, *self.lead)
-        for i, j, part in _quarters(y, rows):
-            place = m[3 * i, 3 * j]
-            place[:, :, part.shape[2] :] = 0
-            inner = place[:, :, : part.shape[2]]
-            inner[..., part.shape[3] :] = 0
-            inner[..., : part.shape[3]] = part.swapaxes(0, 1)
+@kernel
+def tile(x: Array, block: _Block, rows: slice) -> None:
+    """B' d B of the tiles d of images x (N, C, H, W), these rows of tiles, into block.tiled (16, C, places)."""
+    if block.forward is None:
+        block.forward = _Transform(block)
+    block.forward.load(x, block.tiles, rows)
+    _do(block.forward.steps)
 
-    def spreading(self) -> list[Any]:
-        """The steps of A y A' once y is in the corners; the last row of A with its sign changed."""
-        m = self.products.reshape(4, 4, self.tiles.filters, -1)
-        steps: list[Any] = []
-        for a in (m[:, ::3], m.swapaxes(0, 1)):
-            steps += [(np.add, a[0], a[3], a[1]), (np.subtract, a[0], a[3], a[2])]
-        return steps
+
+@kernel
+def untile(out: Array, block: _Block, rows: slice) -> bool:
+    """A' m A of block.products m (16, F, places) into out (N, F, H', W'), and whether all of it is finite."""
+    if block.gather is None:
+        block.gather = _Gather(block)
+    _do(block.gather.steps)
+    y = block.gather.outputs
+    finite = bool(np.isfinite(np.add.reduce(y, axis=None)))
+    y = y.reshape(2, 2, -1, block.images, block.rows, block.tiles.wide)
+    for i, j, place in _quarters(out, rows):
+        source = y[i, j, :, :, : place.shape[2], : place.shape[3]].swapaxes(0, 1)
+        if i == j:
+            place[...] = source
+        else:
+            np.subtract(0, source, out=place)  # NumPy 2.4's negative is wrong from strided to strided float32
+    return finite
+
+
+@kernel
+def spread(y: Array, block: _Block, rows: slice) -> None:
+    """A y A' of outputs y (N, F, H', W'), its last row and column with their signs changed, into block.products."""
+    m = block.products.reshape(4, 4, -1, block.images, block.rows, block.tiles.wide)
+    for i, j, part in _quarters(y, rows):
+        place = m[3 * i, 3 * j]
+        place[:, :, part.shape[2] :] = 0
+        inner = place[:, :, : part.shape[2]]
+        inner[..., part.shape[3] :] = 0
+        inner[..., : part.shape[3]] = part.swapaxes(0, 1)
+    for a in (m[:, ::3], m.swapaxes(0, 1)):
+        np.add(a[0], a[3], out=a[1])
+        np.subtract(a[0], a[3], out=a[2])
 
 
 def _differences(here: Array, after: Array, out: Array) -> list[Any]:
@@ -191,21 +212,15 @@ def conv_into(out: Array, x: Array, w: Array, padding: Padding, groups: int) -> 
     u = np.ascontiguousarray(u).reshape(16, groups, f // groups, c // groups)
     pieces = cut(c // groups, _MOST)
     spoilt: list[slice] = []
-    gathering: dict[_Block, list[Any]] = {}
     for block, images, rows in _Tiles(x, f, (out.shape[2], out.shape[3]), padding, dtype):
-        if block not in gathering:
-            gathering[block] = block.gathering()
-        block.load(images, rows)
-        _do(block.transform)
+        tile(x[images], block, rows)
         tiled = block.tiled.reshape(16, groups, c // groups, -1)
         products = block.products.reshape(16, groups, f // groups, -1)
         np.matmul(u[..., pieces[0]], tiled[:, :, pieces[0]], out=products)
         for piece in pieces[1:]:
             products += np.matmul(u[..., piece], tiled[:, :, piece])
-        _do(gathering[block])
-        if not np.isfinite(np.add.reduce(block.outputs, axis=None)) and images not in spoilt:
+        if not untile(out[images], block, rows) and images not in spoilt:
             spoilt.append(images)
-        block.put(out[images], rows)
     return spoilt
 
 
@@ -216,14 +231,9 @@ def filter_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtyp
     """
     f, c = y.shape[1], x.shape[1]
     total, part = np.zeros((2, 16, groups, f // groups, c // groups), dtype)
-    spreading: dict[_Block, list[Any]] = {}
     for block, images, rows in _Tiles(x, f, (y.shape[2], y.shape[3]), padding, dtype):
-        if block not in spreading:
-            spreading[block] = block.spreading()
-        block.load(images, rows)
-        _do(block.transform)
-        block.take(y[images], rows)
-        _do(spreading[block])
+        tile(x[images], block, rows)
+        spread(y[images], block, rows)
         tiled = block.tiled.reshape(16, groups, c // groups, -1)
         np.matmul(block.products.reshape(16, groups, f // groups, -1), tiled.swapaxes(2, 3), out=part)
         total += part

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import softmax as softmax_kernel
 from ..kernels import special
 from ..registry import Op, Recorded, op, operand
 from ..samples import bools, distinct, real
@@ -381,12 +382,10 @@ for _shrink in (softshrink_op, hardshrink_op):
 @op(None)
 def log_softmax_op(x, *, axis):
     """x less the logarithm of the sum of e**x along axes; all -inf: equal shares."""
-    best = np.max(x, axis=axis, keepdims=True, initial=-INF)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out = np.asarray(np.subtract(x, best))
-        if not np.isfinite(best).all():
-            np.copyto(out, 0, where=x == best)
-        out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
+    out, best, total = softmax_kernel.softmax(x, axis)
+    out = softmax_kernel.below(x, best, out)
+    with np.errstate(divide="ignore"):
+        out -= np.log(total)
     return out
 
 

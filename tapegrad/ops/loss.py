@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import memory
+from ..kernels.softmax import below, softmax
 from ..registry import ARRAY, Recorded, op, operand
 from ..samples import between, distinct, ints, positive, real
 from .activation import floats, log_softmax_op, number, reals_only, sigmoid_op, softplus_op
@@ -198,20 +200,12 @@ def cross_entropy_op(x, target, weight, *, ignore_index=-100, reduction="mean", 
     """
     axis = class_axis(x.ndim)
     to = _Targets("cross_entropy", x.shape, x.dtype, target, weight, ignore_index, reduction, label_smoothing)
+    p, best, total = softmax(x, (axis,))
     with np.errstate(invalid="ignore", divide="ignore"):
-        best = np.maximum.reduce(x, axis=axis, keepdims=True)
-        p = np.asarray(np.subtract(x, best))
-        if not np.isfinite(best).all():
-            np.copyto(p, 0, where=x == best)
-        out = _pick(p, to.labels)
-        if to.soft is not None:
-            spread = np.add.reduce(p * to.soft, axis=axis)
-        np.exp(p, p)
-        total = np.add.reduce(p, axis=axis, keepdims=True)
-        p /= total
         norm = np.log(total).reshape(target.shape)
-        out = (norm - out) * to.hit
+        out = (norm - below(_pick(x, to.labels), best.reshape(target.shape))) * to.hit
         if to.soft is not None:
+            spread = np.add.reduce(below(x, best) * to.soft, axis=axis)
             out = out + (norm * to.soft.sum() - spread) * to.on
     return to.reduced(out, reduction), p
 
@@ -223,7 +217,7 @@ def cross_entropy_pull(c, p, target, weight, *, ignore_index, reduction, label_s
     to = _Targets("cross_entropy", p.shape, p.dtype, target, weight, ignore_index, reduction, label_smoothing)
     c = np.asarray(c, p.dtype)
     mass = np.asarray(c * to.mass)
-    out = np.multiply(p, np.expand_dims(mass, axis) if mass.ndim else mass)
+    out = np.multiply(p, np.expand_dims(mass, axis) if mass.ndim else mass, memory.empty(p.shape, p.dtype))
     if to.soft is not None:
         out -= np.expand_dims(c * to.on, axis) * to.soft
     _put(out, to.labels, np.negative(c * to.hit))

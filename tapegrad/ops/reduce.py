@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.softmax import softmax
 from ..registry import Recorded, numpy_name, op, operand, wrap
 from ..samples import complexes, distinct, real
 from .elementwise import (
@@ -236,19 +237,21 @@ for _extremum in (max_op, min_op):
 @op(None)
 def softmax_op(x, *, axis):
     """e**x over its sum along axes; all -inf: equal shares."""
-    best = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
-    with np.errstate(invalid="ignore"):
-        e = np.exp(np.where(x == best, 0, x - best)) if not np.isfinite(best).all() else np.exp(x - best)
-    return e / np.add.reduce(e, axis=axis, keepdims=True)
+    return softmax(x, axis)[0]
 
 
 @op(None)
 def logsumexp_op(x, *, axis, keepdims=False):
     """log(sum(e**x)) over axes, without overflow; all -inf: equal shares of the gradient."""
-    best = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
-    best = np.where(np.isfinite(best), best, 0).astype(best.dtype)
-    with np.errstate(divide="ignore", over="ignore"):
-        out = np.log(np.add.reduce(np.exp(x - best), axis=axis, keepdims=True)) + best
+    if x.dtype.kind == "c":
+        best = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
+        best = np.where(np.isfinite(best), best, 0).astype(best.dtype)
+        with np.errstate(divide="ignore", over="ignore"):
+            out = np.log(np.add.reduce(np.exp(x - best), axis=axis, keepdims=True)) + best
+    else:
+        _, best, total = softmax(x, axis)
+        with np.errstate(divide="ignore"):
+            out = np.log(total) + best
     return out if keepdims else np.asarray(out).reshape([n for i, n in enumerate(x.shape) if i not in axis])
 
 
