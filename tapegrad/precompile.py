@@ -41,8 +41,6 @@ def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], None]]]:
 
     image = (4, 32, 16, 16)
     many = (1 << 15,)
-    yield "conv2d, 3x3", pulled(lambda x, w: tg.conv2d(x, w, padding=1), image, (32, 32, 3, 3))
-    yield "conv2d, stride 2", pulled(lambda x, w: tg.conv2d(x, w, padding=1, stride=2), image, (32, 32, 3, 3))
     yield "conv2d, depthwise", pulled(lambda x, w: tg.conv2d(x, w, padding=1, groups=32), image, (32, 1, 3, 3))
     yield "max_pool2d", pulled(lambda x: tg.max_pool2d(x, 2), image)
     yield "max_pool2d, windows that overlap", pulled(lambda x: tg.max_pool2d(x, 3, 2), image)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["KERNELS", "Kernel", "compiled", "compiled_kernels", "kernel", "runs_compiled", "set_compiled_kernels"]
+__all__ = ["KERNELS", "Kernel", "compiled", "compiled_kernels", "kernel", "set_compiled_kernels"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 KERNELS: dict[str, Kernel] = {}  # by module and name, as in "pool.max_pool"
@@ -72,15 +72,6 @@ class Kernel:
 def kernel(f: F) -> F:
     """Declare a kernel by its NumPy form; its first argument is an array."""
     return Kernel(f)  # type: ignore[return-value]  # for checkers it stays the function that it stands for
-
-
-def runs_compiled(name: str, size: int) -> bool:
-    """Whether a kernel has a compiled form that is tried on an array of so many elements."""
-    if not choice.wanted or size < choice.smallest:
-        return False
-    if not choice.loaded:
-        choice.load()
-    return KERNELS[name].compiled is not None
 
 
 def compiled(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

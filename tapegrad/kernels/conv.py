@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from . import conv_wide, memory, threads, winograd
-from .choice import kernel as kernel_form
-from .choice import runs_compiled
+from .choice import kernel as two_forms
 from .windows import Array, Padding, Pair, cut, out_size, overlap, pad, windows
 
 # Columns are built, used and overwritten in blocks of about this many bytes, to stay in the cache.
@@ -72,7 +71,6 @@ def _view(store: Array, images: int, channels: int, rows: slice, how: Windows, m
     return store[: math.prod(shape)].reshape(shape).transpose(3, 0, 1, 2, 4, 5)
 
 
-@kernel_form
 def pack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> None:
     """What windows of images x (N, C, H, W) see, in these rows of outputs, into the store: (N, C, KH * KW, rows * W').
 
@@ -93,7 +91,6 @@ def pack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> Non
     _view(store, n, c, rows, how, merged)[...] = view
 
 
-@kernel_form
 def unpack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> None:
     """The adjoint of pack: what is in the store added to the pixels of x that the windows see."""
     columns = _view(store, x.shape[0], x.shape[1], rows, how, merged)
@@ -139,7 +136,7 @@ def _is_pointwise(kernel: Pair, stride: Pair, padding: Padding) -> bool:
     return kernel == (1, 1) and stride == (1, 1) and padding == ((0, 0), (0, 0))
 
 
-@kernel_form
+@two_forms
 def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """Correlate images x (N, C, H, W) with filters w (F, C/groups, KH, KW), giving (N, F, H', W')."""
     n, _, h, width = x.shape
@@ -159,7 +156,7 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
         def work(start: int, stop: int) -> None:
             for spoilt in winograd.conv_into(out[start:stop], x[start:stop], w, padding, groups):
                 _conv_tiled(out[start:stop][spoilt], x[start:stop][spoilt], w, stride, padding, dilation, groups)
-    elif _is_wide(x, size_out, kernel, stride, dilation, padding, dtype):
+    elif conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
 
         def work(start: int, stop: int) -> None:
             conv_wide.conv_into(out[start:stop], x[start:stop], w, padding, dilation, groups)
@@ -170,15 +167,6 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
 
     _share(n, out.size * w[:1].size, work)
     return out
-
-
-def _is_wide(
-    x: Array, size_out: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding, dtype: np.dtype[Any]
-) -> bool:
-    """Whether rows keep their padding; columns of exact windows are quicker where compiled code packs them."""
-    if not conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
-        return False
-    return not (x.dtype == dtype and x.flags.c_contiguous and runs_compiled("conv.pack", x.size))
 
 
 def _share(images: int, multiplications: int, work: Callable[[int, int], object]) -> None:
@@ -214,7 +202,7 @@ def _conv_tiled(
             flat[images] = product.transpose(2, 0, 1, 3)  # (N, G, F/G, H'*W')
 
 
-@kernel_form
+@two_forms
 def conv_filter(
     y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
@@ -222,7 +210,7 @@ def conv_filter(
     n, c, f = *x.shape[:2], y.shape[1]
     size_out, dtype = (y.shape[2], y.shape[3]), np.result_type(y, x)
     tiles = winograd.suits(x.shape, f, size_out, size, stride, padding, dilation, groups, dtype, for_sum=True)
-    wide = _is_wide(x, size_out, size, stride, dilation, padding, dtype)
+    wide = conv_wide.suits(size_out, size, stride, dilation, padding, dtype)
     parts: dict[int, Array] = {}
 
     def work(start: int, stop: int) -> None:
@@ -265,7 +253,7 @@ def _filter_tiled(
     return out.reshape(f, c // groups, *size)
 
 
-@kernel_form
+@two_forms
 def conv_image(
     y: Array, w: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:

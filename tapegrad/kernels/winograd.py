@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from . import memory
-from .choice import kernel
 from .windows import Array, Padding, Pair, cut
 
 __all__ = ["conv_into", "filter_sum", "suits"]
@@ -77,9 +76,10 @@ class _Tiles:
 
 
 class _Block:
-    """The arrays of some images and rows of tiles, and in NumPy's form what is done to them, as lists of
-    (ufunc, a, b, out): all views are made once. Calls that follow each other closely are what lets two threads run side
-    by side, since only one of them can be between calls at a time.
+    """The arrays of some images and rows of tiles, and what is done to them, as lists of (ufunc, a, b, out).
+
+    All views are made once: calls that follow each other closely are what lets two threads run side by side, since only
+    one of them can be between calls at a time.
     """
 
     def __init__(self, tiles: _Tiles, images: int, rows: int) -> None:
@@ -133,7 +133,6 @@ class _Gather:
             self.steps += [(np.subtract, a[:2], a[1:3], to), (np.subtract, to, a[2:], to)]
 
 
-@kernel
 def tile(x: Array, block: _Block, rows: slice) -> None:
     """B' d B of the tiles d of images x (N, C, H, W), these rows of tiles, into block.tiled (16, C, places)."""
     if block.forward is None:
@@ -142,7 +141,6 @@ def tile(x: Array, block: _Block, rows: slice) -> None:
     _do(block.forward.steps)
 
 
-@kernel
 def untile(out: Array, block: _Block, rows: slice) -> bool:
     """A' m A of block.products m (16, F, places) into out (N, F, H', W'), and whether all of it is finite."""
     if block.gather is None:
@@ -160,7 +158,6 @@ def untile(out: Array, block: _Block, rows: slice) -> bool:
     return finite
 
 
-@kernel
 def spread(y: Array, block: _Block, rows: slice) -> None:
     """A y A' of outputs y (N, F, H', W'), its last row and column with their signs changed, into block.products."""
     m = block.products.reshape(4, 4, -1, block.images, block.rows, block.tiles.wide)

@@ -6,6 +6,6 @@ NotImplemented for arguments that it does not take. Its loops run without the in
 NUMBA_CACHE_DIR says), so that each kernel is compiled once.
 """
 
-from . import conv, norm, pool, softmax, special, winograd
+from . import conv, norm, pool, softmax, special
 
-__all__ = ["conv", "norm", "pool", "softmax", "special", "winograd"]
+__all__ = ["conv", "norm", "pool", "softmax", "special"]

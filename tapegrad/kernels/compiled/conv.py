@@ -1,4 +1,4 @@
-"""What stands around the matrix products of a convolution, in one pass each, and depthwise convolution as a whole."""
+"""Depthwise convolution at stride 1: each channel of an image is padded once and seen flat, so taps are long runs."""
 
 from __future__ import annotations
 
@@ -6,105 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from .. import memory, threads
+from .. import memory
 from ..choice import compiled
 from ..windows import out_size
+from .arguments import real, share, whole
 from .jit import jit
-
-_SHARED = 1 << 16  # outputs of a depthwise convolution from which on it is shared between threads
-
-
-@jit
-def _add_spread(line: Any, weight: Any, step: int, to: Any) -> None:
-    """to[step * j] += weight * line[j]."""
-    if step == 1:
-        for j in range(line.size):
-            to[j] += weight * line[j]
-    else:
-        for j in range(line.size):
-            to[step * j] += weight * line[j]
-
-
-@jit
-def _columns_that_see(offset: int, step: int, count: int, size: int) -> tuple[int, int]:
-    """From and to which of `count` windows, the first at `offset`, a pixel inside the image is seen."""
-    first = (step - 1 - offset) // step if offset < 0 else 0
-    return first, max(first, min(count, (size - 1 - offset) // step + 1))
-
-
-@jit
-def _pack(
-    x: Any, kernel: Any, stride: Any, top: int, left: int, dilation: Any, first: int, rows: int, wide: int, store: Any,
-    merged: bool,
-) -> None:  # fmt: skip
-    """What windows of images x (N, C, H, W) see, rows of outputs from `first`: store (N, C, KH * KW, rows * wide)."""
-    n, channels, height, width = x.shape
-    run, offsets = rows * wide, kernel[0] * kernel[1]
-    for i in range(n):
-        for c in range(channels):
-            for k in range(offsets):
-                down, across = (k // kernel[1]) * dilation[0] - top, (k % kernel[1]) * dilation[1] - left
-                low, high = _columns_that_see(across, stride[1], wide, width)
-                place = ((c * offsets + k) * n + i) if merged else ((i * channels + c) * offsets + k)
-                column = store[place * run : (place + 1) * run]
-                for r in range(rows):
-                    y = down + (first + r) * stride[0]
-                    part = column[r * wide : (r + 1) * wide]
-                    if y < 0 or y >= height or high == low:
-                        part[:] = 0
-                        continue
-                    part[:low] = 0
-                    part[high:] = 0
-                    line, inner = x[i, c, y][across + stride[1] * low :], part[low:high]
-                    if stride[1] == 1:
-                        for j in range(inner.size):
-                            inner[j] = line[j]
-                    elif stride[1] == 2:
-                        for j in range(inner.size):
-                            inner[j] = line[2 * j]
-                    else:
-                        for j in range(inner.size):
-                            inner[j] = line[stride[1] * j]
-
-
-@jit
-def _unpack(
-    x: Any, kernel: Any, stride: Any, top: int, left: int, dilation: Any, first: int, rows: int, wide: int, store: Any,
-    merged: bool,
-) -> None:  # fmt: skip
-    """The adjoint of _pack: the store added to the pixels of x that the windows see."""
-    n, channels, height, width = x.shape
-    run, offsets = rows * wide, kernel[0] * kernel[1]
-    for i in range(n):
-        for c in range(channels):
-            for k in range(offsets):
-                down, across = (k // kernel[1]) * dilation[0] - top, (k % kernel[1]) * dilation[1] - left
-                low, high = _columns_that_see(across, stride[1], wide, width)
-                place = ((c * offsets + k) * n + i) if merged else ((i * channels + c) * offsets + k)
-                column = store[place * run : (place + 1) * run]
-                for r in range(rows):
-                    y = down + (first + r) * stride[0]
-                    if 0 <= y < height and high > low:
-                        part = column[r * wide + low : r * wide + high]
-                        _add_spread(part, x.dtype.type(1), stride[1], x[i, c, y][across + stride[1] * low :])
-
-
-# -- depthwise: each channel of an image is padded once and seen flat, so that all taps are long runs of it ------------
 
 
 @jit
 def _padded(plane: Any, top: int, left: int, width: int, to: Any) -> None:
     """A plane (H, W) at (top, left) of a flat canvas with rows of `width`, whose border is 0 already."""
     for y in range(plane.shape[0]):
-        start = (top + y) * width + left
-        to[start : start + plane.shape[1]] = plane[y]
+        line, part = plane[y], to[(top + y) * width + left :]
+        for j in range(line.size):
+            part[j] = line[j]
 
 
 @jit
 def _cut_out(flat: Any, width: int, plane: Any) -> None:
     """The upper left of a flat canvas with rows of `width` as a plane (H, W)."""
     for y in range(plane.shape[0]):
-        plane[y][:] = flat[y * width : y * width + plane.shape[1]]
+        line, part = plane[y], flat[y * width :]
+        for j in range(line.size):
+            line[j] = part[j]
 
 
 @jit
@@ -120,9 +44,26 @@ def _one_tap(a: Any, u: Any, to: Any) -> None:
 
 
 @jit
+def _nine_taps(a: Any, b: Any, c: Any, w: Any, turned: bool, to: Any) -> None:
+    """A 3x3 filter on three lines: taps that are neighbours need no proof that they do not overlap what is written."""
+    u, v, x = (w[2], w[1], w[0]) if turned else (w[0], w[1], w[2])
+    u0, u1, u2 = (u[2], u[1], u[0]) if turned else (u[0], u[1], u[2])
+    v0, v1, v2 = (v[2], v[1], v[0]) if turned else (v[0], v[1], v[2])
+    x0, x1, x2 = (x[2], x[1], x[0]) if turned else (x[0], x[1], x[2])
+    for p in range(to.size):
+        upper = u0 * a[p] + u1 * a[p + 1] + u2 * a[p + 2]
+        middle = v0 * b[p] + v1 * b[p + 1] + v2 * b[p + 2]
+        to[p] += upper + middle + (x0 * c[p] + x1 * c[p + 1] + x2 * c[p + 2])
+
+
+@jit
 def _correlate(canvas: Any, w: Any, width: int, dilation: Any, turned: bool, to: Any) -> None:
     """Add to `to` the sum over taps w (KH, KW) of what the canvas has there; turned: the filter upside down."""
     tall, wide = w.shape
+    if tall == 3 and wide == 3 and dilation[1] == 1:
+        step = dilation[0] * width
+        _nine_taps(canvas, canvas[step:], canvas[2 * step :], w, turned, to)
+        return
     for k in range(tall):
         line = canvas[k * dilation[0] * width :]
         row = w[tall - 1 - k] if turned else w[k]
@@ -142,6 +83,17 @@ def _dot(a: Any, b: Any) -> Any:
     for p in range(a.size):
         total += a[p] * b[p]
     return total
+
+
+@jit
+def _three_dots(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """The sums of a times b as it is, one place further, and two."""
+    u = v = w = a.dtype.type(0)
+    for p in range(a.size):
+        u += a[p] * b[p]
+        v += a[p] * b[p + 1]
+        w += a[p] * b[p + 2]
+    return u, v, w
 
 
 @jit
@@ -186,47 +138,19 @@ def _depthwise_filter(g: Any, x: Any, pad: Any, dilation: Any, start: int, stop:
             for f in range(total.shape[1]):
                 _padded(g[i, c, f], 0, 0, width, wide)
                 for k in range(total.shape[2]):
-                    for q in range(total.shape[3]):
-                        seen = canvas[k * dilation[0] * width + q * dilation[1] :]
-                        total[c, f, k, q] += _dot(wide, seen)
-
-
-def _plain(*arrays: Any) -> bool:
-    """Whether all arrays have one real dtype and are contiguous: what the loops are compiled for."""
-    dtype = arrays[0].dtype
-    return dtype.char in "fd" and all(a.dtype == dtype and a.flags.c_contiguous for a in arrays)
-
-
-@compiled("conv.pack")
-def pack(x: Any, store: Any, rows: slice, how: Any, merged: bool) -> Any:
-    if not _plain(x, store):
-        return NotImplemented
-    (top, _), (left, _) = how.padding
-    count, wide = rows.stop - rows.start, how.size_out[1]
-    _pack(x, how.kernel, how.stride, top, left, how.dilation, rows.start, count, wide, store, merged)
-    return None
-
-
-@compiled("conv.unpack")
-def unpack(x: Any, store: Any, rows: slice, how: Any, merged: bool) -> Any:
-    if not _plain(x, store):
-        return NotImplemented
-    (top, _), (left, _) = how.padding
-    count, wide = rows.stop - rows.start, how.size_out[1]
-    _unpack(x, how.kernel, how.stride, top, left, how.dilation, rows.start, count, wide, store, merged)
-    return None
-
-
-def _share(n: int, size: int, work: Any) -> None:
-    if size >= _SHARED:
-        threads.share(n, work)
-    elif n:
-        work(0, n)
+                    line = canvas[k * dilation[0] * width :]
+                    if total.shape[3] == 3 and dilation[1] == 1:
+                        u, v, w = _three_dots(wide, line)
+                        total[c, f, k, 0] += u
+                        total[c, f, k, 1] += v
+                        total[c, f, k, 2] += w
+                    else:
+                        for q in range(total.shape[3]):
+                            total[c, f, k, q] += _dot(wide, line[q * dilation[1] :])
 
 
 def _is_depthwise(channels: int, groups: int, stride: Any, padding: Any, *arrays: Any) -> bool:
-    one = all(a.dtype == arrays[0].dtype and a.dtype.char in "fd" for a in arrays)
-    return one and groups == channels > 1 and stride == (1, 1) and min(map(min, padding)) >= 0
+    return real(*arrays) and groups == channels > 1 and stride == (1, 1) and min(map(min, padding)) >= 0
 
 
 def _flat(padding: Any) -> tuple[int, ...]:
@@ -242,9 +166,9 @@ def conv(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: int) 
     f, _, *kernel = w.shape
     size = [out_size(s, k, 1, p, d) for s, k, p, d in zip(image, kernel, padding, dilation, strict=True)]
     out = memory.empty((n, c, f // c, *size), x.dtype)
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w).reshape(c, f // c, *kernel)
+    x, w = whole(x), whole(w).reshape(c, f // c, *kernel)
     pad = _flat(padding)
-    _share(n, out.size, lambda a, b: _depthwise(x, w, pad, dilation, a, b, out))
+    share(n, out.size, lambda a, b: _depthwise(x, w, pad, dilation, a, b, out))
     return out.reshape(n, f, *size)
 
 
@@ -256,10 +180,10 @@ def conv_image(y: Any, w: Any, size: Any, stride: Any, padding: Any, dilation: A
         return NotImplemented
     n, f, *size_out = y.shape
     out = memory.empty((n, c, *size), y.dtype)
-    g = np.ascontiguousarray(y).reshape(n, c, f // c, *size_out)
-    w = np.ascontiguousarray(w).reshape(c, f // c, *kernel)
+    g = whole(y).reshape(n, c, f // c, *size_out)
+    w = whole(w).reshape(c, f // c, *kernel)
     pad = _flat(border)
-    _share(n, y.size, lambda a, b: _depthwise_image(g, w, pad, dilation, a, b, out))
+    share(n, y.size, lambda a, b: _depthwise_image(g, w, pad, dilation, a, b, out))
     return out
 
 
@@ -269,14 +193,14 @@ def conv_filter(y: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: 
         return NotImplemented
     n, f, *size_out = y.shape
     c, pad = x.shape[1], _flat(padding)
-    x, g = np.ascontiguousarray(x), np.ascontiguousarray(y).reshape(n, c, f // c, *size_out)
+    x, g = whole(x), whole(y).reshape(n, c, f // c, *size_out)
     parts: dict[int, Any] = {}
 
     def work(a: int, b: int) -> None:
         parts[a] = np.zeros((c, f // c, *size), x.dtype)
         _depthwise_filter(g, x, pad, dilation, a, b, parts[a])
 
-    _share(n, y.size, work)
+    share(n, y.size, work)
     total = np.zeros((c, f // c, *size), x.dtype)
     for a in sorted(parts):
         total += parts[a]
