@@ -29,6 +29,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", default="1,2", help="numbers of threads, as in 1,2")
     parser.add_argument("--rounds", type=int, default=25, help="rounds a row, 7 at least")
     parser.add_argument("--libraries", default=",".join(LIBRARIES), help="which to compare, where installed")
+    parser.add_argument(
+        "--compiled", choices=("on", "off"), default="on", help="off: NumPy alone where numba is installed too"
+    )
     parser.add_argument("--out", default="", help="a folder for results.md, results.json and results.svg")
     parser.add_argument("--growth", action="store_true", help="instead: cost as graphs, batches and images grow")
     parser.add_argument("--memory", action="store_true", help="instead: peak memory of a LeNet step")
@@ -67,10 +70,10 @@ def worker(options: argparse.Namespace) -> None:
                 step = library.step(row.kind, row.sizes, arrays)
                 step()
                 steps[name] = step
-            except (AttributeError, NotImplementedError) as error:
+            except Exception as error:  # another library may lack a function, or refuse a geometry
                 if name == "tapegrad":
                     raise
-                missing[name] = str(error)
+                missing[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         deep = row.kind == "resnet"
         result = measure(
             row.name, threads, steps, missing, options.rounds, tolerance=1e-2 if deep else 2e-3, kinks=deep
@@ -109,7 +112,8 @@ def main(argv: list[str] | None = None) -> int:
             file = Path(folder) / f"{threads}.json"
             command = [sys.executable, "-m", "benchmarks", "--worker", str(file), "--threads", threads]
             command += ["--rows", options.rows, "--rounds", str(options.rounds), "--libraries", options.libraries]
-            if subprocess.run(command, env=environment(int(threads))).returncode:
+            env = environment(int(threads)) | {"TAPEGRAD_COMPILED": "1" if options.compiled == "on" else "0"}
+            if subprocess.run(command, env=env).returncode:
                 return 1
             raw = json.loads(file.read_text(encoding="utf-8"))
             versions |= raw["versions"]

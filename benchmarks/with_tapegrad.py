@@ -9,7 +9,8 @@ import tapegrad as tg
 
 from .nets import forward
 
-name, version = "tapegrad", "0.1.0"
+name = "tapegrad"
+version = f"{tg.__version__} ({'kernels compiled by numba' if tg.compiled_kernels() else 'NumPy alone'})"
 
 
 def set_threads(n: int) -> None:

@@ -5,6 +5,7 @@ Knows how a record is gathered, ordered and printed; must not know how any op co
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -92,6 +93,17 @@ class State(threading.local):
 
 
 state = State()
+
+
+def _after_fork() -> None:
+    """Only this thread lives on in the child, and another one may have held the lock."""
+    usual.lock = threading.Lock()
+    usual.others = 0
+    usual.change(0 if state.plain == () else 1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Extra:

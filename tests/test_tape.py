@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tapegrad as tg
+from tapegrad.tape import usual
 
 
 def test_text_is_a_typed_program() -> None:
@@ -200,3 +201,30 @@ def test_a_loop_over_items_needs_memory_linear_in_its_length() -> None:
 def test_tape_of_refuses_arrays() -> None:
     with pytest.raises(TypeError, match="ndarray"):
         tg.Tape.of(np.ones(3))
+
+
+def test_what_a_thread_has_of_its_own_reaches_no_other() -> None:
+    x = tg.tensor(np.ones(3), requires_grad=True)
+    inside, leave = threading.Event(), threading.Event()
+    found = []
+
+    def other() -> None:
+        with tg.no_grad():
+            inside.set()
+            assert leave.wait(20)
+            found.append((x * x).requires_grad)
+        found.append((x * x).requires_grad)
+
+    assert usual.plain == ()
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(20)
+    assert usual.plain is None  # ops look at the thread's own now
+    assert (x * x).requires_grad and np.tanh(x).requires_grad
+    with tg.scope("here"):
+        assert (x * x).node.scope == ("here",)
+    leave.set()
+    thread.join()
+    assert found == [False, True]
+    assert usual.plain == ()
+    assert (x * x).node.scope == ()
