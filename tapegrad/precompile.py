@@ -27,7 +27,7 @@ def precompile(dtypes: tuple[str, ...] = ("float32", "float64")) -> Iterator[tup
             yield name, dtype, time.perf_counter() - start
 
 
-def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], None]]]:
+def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     rng = np.random.default_rng(0)
 
     def leaf(*shape: int) -> Any:
@@ -39,11 +39,13 @@ def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], None]]]:
 
         return run
 
-    image = (4, 32, 16, 16)
+    image = (16, 32, 16, 16)
     many = (1 << 15,)
     yield "conv2d, depthwise", pulled(lambda x, w: tg.conv2d(x, w, padding=1, groups=32), image, (32, 1, 3, 3))
     yield "max_pool2d", pulled(lambda x: tg.max_pool2d(x, 2), image)
     yield "max_pool2d, windows that overlap", pulled(lambda x: tg.max_pool2d(x, 3, 2), image)
+    x = rng.normal(size=image).astype(dtype)
+    yield "max_pool2d, forward mode", lambda: tg.func.jvp(lambda x: tg.max_pool2d(x, 2), (x,), (x,))
     yield "avg_pool2d", pulled(lambda x: tg.avg_pool2d(x, 2), image)
     yield (
         "batch_norm",
@@ -53,6 +55,6 @@ def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], None]]]:
     labels = rng.integers(0, 64, 512)
     yield "cross_entropy", pulled(lambda x: tg.cross_entropy(x, labels), (512, 64))
     yield "softmax", pulled(lambda x: tg.softmax(x) * x, (512, 64))
-    for f in (tg.gelu, tg.silu, tg.sigmoid, tg.erf):
+    for f in (tg.gelu, tg.silu, tg.sigmoid, tg.erf, tg.erfc):
         yield f.__name__, pulled(f, many)
     yield "gelu, approximate", pulled(lambda x: tg.gelu(x, approximate="tanh"), many)
