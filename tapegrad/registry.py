@@ -197,7 +197,7 @@ class Plan:
         self.op = op
         self.positions = positions
         part = op.name == "part" or len(op.outputs) > 1  # the gradient is no array
-        self.blocks = op.kind == "elementwise" and not part
+        self.blocks = op.in_blocks and not part
         self.closed = dtype is not None and op.closed
         self.special = part or large or not self.closed
         self.sources: list[Source] = []
@@ -350,7 +350,7 @@ class Op:
         self.jvp_wants: tuple[str, ...] = ()
         self.samples: list[Sample] = []
         self.no_rule: str | None = None  # why an op without rules has none
-        self.module = ""
+        self.module = ""  # of the forward function; none for a ufunc
         self._plans: dict[tuple[int, int, Any, bool], Plan] = {}
         # by mask: the plans of calls in which all arrays have one real dtype
         self.plans32: list[Plan | None] = [None] * 4
@@ -429,6 +429,11 @@ class Op:
         self.no_rule = why
         return self
 
+    @property
+    def in_blocks(self) -> bool:
+        """Whether large arrays are worked on in blocks and on threads: ops of our own, whose functions allow it."""
+        return self.kind == "elementwise" and (not self.module or self.module.startswith("tapegrad."))
+
     def input_name(self, position: int) -> str:
         return self.inputs[position] if position < len(self.inputs) else self.variadic or "?"
 
@@ -494,7 +499,7 @@ class Op:
                     if isinstance(a, Recorded):  # Tensors in the list were stacked
                         return self._run((*args[:i], a, *args[i + 1 :]), params)
             bit <<= 1
-        if self.kind == "elementwise" and any([type(v) is ndarray and v.size >= LARGE for v in values]):
+        if self.in_blocks and any([type(v) is ndarray and v.size >= LARGE for v in values]):
             result = _large(self, values, params)
         else:
             result = self.forward(*values, **params)
@@ -575,7 +580,7 @@ def _large(op: Op, args: Sequence[Any], params: dict[str, Any] = NOTHING) -> Any
     """
     arrays = [a for a in args if type(a) is ndarray and a.ndim]
     big = max(arrays, key=_size, default=None)
-    if big is None or op.several:
+    if big is None or op.several or not op.in_blocks:
         return op.forward(*args, **params)
     shape = big.shape
     flat = all([a.shape == shape and a.flags.c_contiguous for a in arrays])

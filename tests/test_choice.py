@@ -80,6 +80,19 @@ def test_without_numba_it_says_what_to_install(monkeypatch, capsys) -> None:
     assert "tapegrad[fast]" in capsys.readouterr().err
 
 
+def test_a_numba_that_cannot_be_imported_is_said_once_and_done_without(monkeypatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("Numba needs NumPy 2.3 or less")
+
+    monkeypatch.setattr(C, "find_spec", lambda name: object())
+    monkeypatch.setattr(C, "import_module", broken)
+    fresh = C.Choice()
+    with pytest.warns(RuntimeWarning, match="cannot be imported .Numba needs NumPy 2.3 or less"):
+        fresh.load()
+    fresh.load()
+    assert fresh.loaded
+
+
 def test_every_compiled_form_belongs_to_a_kernel_and_has_its_arguments() -> None:
     from inspect import signature
 

@@ -211,7 +211,7 @@ def check_max_pool(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("seed", range(BATCHES))
 def test_max_pool(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng([1, seed])
-    for _ in range(15):
+    for _ in range(70):
         check_max_pool(rng, monkeypatch)
 
 
@@ -246,7 +246,7 @@ def check_avg_pool(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("seed", range(BATCHES))
 def test_avg_pool(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng([2, seed])
-    for _ in range(10):
+    for _ in range(40):
         check_avg_pool(rng, monkeypatch)
 
 

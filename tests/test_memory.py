@@ -305,3 +305,30 @@ def test_writing_into_a_seed_later_changes_no_gradient() -> None:
     ends[...] = 7.0
     for a in (x.grad, w.grad, y.grad, kept[0], g, direct.grad):
         assert (a.numpy() == 1.0).all()
+
+
+def test_a_function_of_the_users_is_called_once_on_all_of_a_large_array() -> None:
+    import threading
+
+    seen = []
+
+    @tg.op("elementwise", name="my_double")
+    def my_double(x, *, times=2.0):
+        """x times a number."""
+        seen.append((x.shape, threading.current_thread()))
+        return x * times
+
+    def rule(g, times):
+        seen.append((g.shape, threading.current_thread()))
+        return g * times
+
+    my_double.vjp(x=rule)
+    try:
+        x = tg.tensor(np.ones((1000, 600)), requires_grad=True)
+        my_double(x, times=3.0).sum().backward()
+        assert (x.grad.numpy() == 3.0).all()
+        assert seen == [((1000, 600), threading.main_thread())] * 2
+    finally:
+        from tapegrad.registry import OPS
+
+        del OPS["my_double"]

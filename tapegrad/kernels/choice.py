@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -40,9 +41,16 @@ class Choice:
         """Import the compiled forms, once; without numba there are none."""
         with self.lock:
             if not self.loaded:
-                if find_spec("numba") is not None:
-                    import_module("tapegrad.kernels.compiled")
                 self.loaded = True
+                if find_spec("numba") is not None:
+                    try:
+                        import_module("tapegrad.kernels.compiled")
+                    except ImportError as error:  # as where numba is too old for this NumPy
+                        warnings.warn(
+                            f"numba is installed but cannot be imported ({error}); kernels run in NumPy's form. "
+                            "tg.set_compiled_kernels(False) or TAPEGRAD_COMPILED=0 silences this.",
+                            RuntimeWarning, stacklevel=4,
+                        )  # fmt: skip
 
 
 choice = Choice()

@@ -215,11 +215,9 @@ def conv_filter(
 
     def work(start: int, stop: int) -> None:
         part = winograd.filter_sum(y[start:stop], x[start:stop], padding, groups, dtype) if tiles else None
-        if part is not None:
-            pass
-        elif wide:
+        if part is None and wide:
             part = conv_wide.filter_sum(y[start:stop], x[start:stop], size, padding, dilation, groups, dtype)
-        else:
+        elif part is None:
             part = _filter_tiled(y[start:stop], x[start:stop], size, stride, padding, dilation, groups, dtype)
         parts[start] = part
 

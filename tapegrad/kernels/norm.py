@@ -27,7 +27,7 @@ _SHARED = 1 << 17
 _NEAR = 4.0
 
 
-class _Layout:
+class Layout:
     """How x is seen as (A, B, I) when `axes` are reduced: kept axes in the middle, copied if need be."""
 
     def __init__(self, shape: tuple[int, ...], axes: Sequence[int]) -> None:
@@ -125,7 +125,7 @@ def moments(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
     if _is_plain(x):
         mean = x.mean(tuple(axes), keepdims=True)
         return mean, np.square(x - mean).mean(tuple(axes), keepdims=True)
-    layout = _Layout(x.shape, axes)
+    layout = Layout(x.shape, axes)
     folded = layout.fold(x.astype(_working(x), copy=False))
     count = layout.count or math.nan
     mean, var = np.zeros((2, layout.folded[1], 1))
@@ -175,12 +175,12 @@ def normalize(
     mean, rstd = (a.reshape((1,) * (x.ndim - a.ndim) + a.shape) for a in (mean, rstd))
     if _is_plain(x, mean, rstd) or mean.shape != rstd.shape:
         out = ((x - mean) * rstd).astype(dtype)
-    elif _is_rows(x, mean, weight, bias, dtype):
+    elif is_rows(x, mean, weight, bias, dtype):
         return _normalize_rows(x, mean, rstd, weight, bias)
     elif not (_aligned(weight, mean.shape) and _aligned(bias, mean.shape)):
         out = normalize(x, mean, rstd, None, None, dtype)
     else:
-        layout = _Layout(x.shape, [axis for axis in range(x.ndim) if mean.shape[axis] == 1 != x.shape[axis]])
+        layout = Layout(x.shape, [axis for axis in range(x.ndim) if mean.shape[axis] == 1 != x.shape[axis]])
         working = _working(x)
         near = _nearby(mean, rstd, working)
         scale = np.asarray(rstd if weight is None else rstd * weight)
@@ -225,8 +225,8 @@ def normalize_backward(
         return np.asarray(
             rstd * (a - a.mean(axes, keepdims=True) - z * (a * z).mean(axes, keepdims=True))
         ).astype(dtype)
-    layout = _Layout(x.shape, axes)
-    if g.dtype == x.dtype and _is_rows(x, mean, weight, None, dtype):
+    layout = Layout(x.shape, axes)
+    if g.dtype == x.dtype and is_rows(x, mean, weight, None, dtype):
         return _rows_backward(g, x, mean, rstd, weight)
     if not _aligned(weight, layout.statistics):
         g, weight = (g * weight).astype(dtype, copy=False), None
@@ -278,7 +278,7 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
     dtype = np.result_type(y, x)
     plain = _is_plain(y, x, mean, rstd) or dtype.itemsize < 4
     if not plain and mean.shape == shape == rstd.shape:  # as in batch norm: what is summed has one mean
-        layout = _Layout(x.shape, over)
+        layout = Layout(x.shape, over)
         working = np.dtype(np.result_type(_working(y), _working(x)))
         ys, xs = layout.fold(y.astype(working, copy=False)), layout.fold(x.astype(working, copy=False))
         near = _nearby(mean, rstd, working)
@@ -299,7 +299,7 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
 
         _each(work, over_kept, xs.size)
         return np.asarray(result.reshape(shape) * rstd).astype(dtype)
-    if not plain and y.dtype == x.dtype and _is_rows(x, mean, y[:1] if y.ndim else None, None, dtype):
+    if not plain and y.dtype == x.dtype and is_rows(x, mean, y[:1] if y.ndim else None, None, dtype):
         rows = _Rows(x, mean, rstd)
         lead = next((axis for axis, n in enumerate(shape) if n != 1), len(shape))
         if math.prod(x.shape[:lead]) == rows.x.shape[0] and shape[lead:] == x.shape[lead:]:
@@ -342,7 +342,7 @@ class _Rows:
         return np.asarray(np.matmul(np.ones(len(z), z.dtype), z), np.float64)
 
 
-def _is_rows(x: Array, mean: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike) -> bool:
+def is_rows(x: Array, mean: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike) -> bool:
     """Whether the mean is over the last axes, weight and bias lie along them, and all has one real dtype."""
     if x.dtype not in (np.float32, np.float64) or x.dtype != dtype or not x.size or mean.ndim != x.ndim:
         return False

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from .. import memory
 from ..choice import compiled
-from ..norm import _is_rows, _Layout
+from ..norm import Layout, is_rows
 from ..windows import Array
 from .arguments import real, share, whole
 from .jit import jit
@@ -33,14 +33,14 @@ def _are_floats(*arrays: Array | None) -> bool:
     return all([a is None or (a.dtype.kind == "f" and a.dtype.itemsize <= 8) for a in arrays])
 
 
-def _seen(x: Array, statistics: tuple[int, ...]) -> _Layout | None:
+def _seen(x: Array, statistics: tuple[int, ...]) -> Layout | None:
     """How x is seen when there is one number for each entry of an array of shape `statistics`; None for short runs."""
     axes = [axis for axis, n in enumerate(statistics) if n == 1 != x.shape[axis]]
-    layout = _Layout(x.shape, axes)
+    layout = Layout(x.shape, axes)
     return layout if layout.folded[2] >= _SHORTEST and layout.statistics == statistics else None
 
 
-def _each(seen: _Layout, a: Array, dtype: DTypeLike) -> Array:
+def _each(seen: Layout, a: Array, dtype: DTypeLike) -> Array:
     """One number for each statistic: (B,)."""
     return seen.column(a)[:, 0].astype(dtype)
 
@@ -94,7 +94,7 @@ def _moments(x, mean, var, start, stop):  # type: ignore[no-untyped-def]
 @compiled("norm.moments")
 def moments(x: Array, axes: Sequence[int]) -> Any:
     """Mean and variance, relative to the first entry, or to the mean where that turns out to lie far from it."""
-    seen = _Layout(x.shape, axes)
+    seen = Layout(x.shape, axes)
     if not real(x) or seen.folded[2] < _SHORTEST:
         return NotImplemented
     folded = whole(seen.fold(x))
@@ -125,7 +125,7 @@ def normalize(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Ar
         return NotImplemented
     if mean.ndim != x.ndim:
         return NotImplemented
-    by_entry = _is_rows(x, mean, weight, bias, dtype)
+    by_entry = is_rows(x, mean, weight, bias, dtype)
     shapes = [p.shape for p in (weight, bias) if p is not None and not by_entry]
     seen = _seen(x, np.broadcast_shapes(mean.shape, *shapes))
     if seen is None:
@@ -199,12 +199,12 @@ def normalize_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Arr
     """The gradient through a norm: the two sums that it needs, and the image while x and g are in the cache."""
     if not real(g, x) or not _are_floats(mean, rstd, weight) or g.shape != x.shape:
         return NotImplemented
-    seen = _Layout(x.shape, axes)
+    seen = Layout(x.shape, axes)
     if seen.folded[2] < _SHORTEST or not mean.shape == rstd.shape == seen.statistics:
         return NotImplemented
     along, gain = np.ones(seen.folded[2], x.dtype), rstd
     if weight is not None:
-        if _is_rows(x, mean, weight, None, x.dtype):
+        if is_rows(x, mean, weight, None, x.dtype):
             along = whole(weight.reshape(-1).astype(x.dtype, copy=False))
         elif np.broadcast_shapes(weight.shape, mean.shape) == mean.shape:
             gain = rstd * weight
@@ -247,7 +247,7 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
         return NotImplemented
     near = mean.astype(x.dtype)
     rest = mean - near.astype(np.float64)
-    if _is_rows(x, mean, None, None, x.dtype):
+    if is_rows(x, mean, None, None, x.dtype):
         lead = next((axis for axis, n in enumerate(shape) if n != 1), x.ndim)
         if mean.size == math.prod(x.shape[:lead]) and shape[lead:] == x.shape[lead:]:
             return _down_rows(y, x, near, rest, rstd).reshape(shape).astype(x.dtype)

@@ -9,8 +9,9 @@ import numpy as np
 from ..choice import compiled
 from ..softmax import as_rows, by_rows
 from ..windows import Array
+from .arguments import whole
 from .jit import jit
-from .special import exp, plain, step
+from .special import exp, step
 
 
 @step
@@ -56,12 +57,12 @@ def softmax(x: Array, axis: tuple[int, ...]) -> Any:
     rows = as_rows(x, axis)
     if rows is None:
         return NotImplemented
-    whole = np.dtype(f"i{x.itemsize}")
+    bits = np.dtype(f"i{x.itemsize}")
     sign = 8 * x.itemsize - 1
-    constants = whole.type(sign), whole.type(2**sign - 1)
+    constants = bits.type(sign), bits.type(2**sign - 1)
 
     def block(x: Array, p: Array, best: Array, total: Array) -> None:
-        _largest(x.view(whole), best.view(whole), *constants)
+        _largest(x.view(bits), best.view(bits), *constants)
         _shares(x, p, best, total, x.dtype.type(0))
 
-    return by_rows(block, x, plain(rows))
+    return by_rows(block, x, whole(rows))

@@ -28,9 +28,10 @@ from ..special import (
     TANH_SCALE,
 )
 from ..windows import Array
+from .arguments import whole
 from .jit import jit
 
-__all__ = ["exp", "plain", "step"]
+__all__ = ["exp", "step"]
 
 # Sums stay in the order in which they are written: the exponential takes its argument apart by them.
 step = numba.njit(nogil=True, fastmath={"contract"}, error_model="numpy", forceinline=True)
@@ -273,18 +274,13 @@ def _silu_slope(x: Any, out: Any, one: Any, most: Any) -> None:
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def plain(x: Array) -> Array:
-    """x, or a copy of it that is contiguous and writable, so that there is one type of array to compile for."""
-    return np.require(x, requirements=("C", "A", "W"))
-
-
 def _each(x: Array, single: Any, double: Any, *constants: float) -> Any:
     """The loop over all of x, with constants in its dtype."""
     if x.dtype != FLOAT32 and x.dtype != FLOAT64:
         return NotImplemented
     out = memory.empty(x.shape, x.dtype)
     loop = single if x.dtype == FLOAT32 else double
-    loop(plain(x).reshape(-1), out.reshape(-1), *[x.dtype.type(c) for c in constants])
+    loop(whole(x).reshape(-1), out.reshape(-1), *[x.dtype.type(c) for c in constants])
     return out
 
 
