@@ -21,7 +21,7 @@ from .kernels.memory import root
 from .ops.elementwise import add, real_part
 from .ops.index import add_at, build, place
 from .ops.structure import broadcast_to_op, cast, concatenate_op, reshape_op, sum_to
-from .registry import ARRAY, BLOCK, LARGE, PART, SHARED, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
+from .registry import ARRAY, BLOCK, LARGE, PART, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
 from .tape import SPENT, Node, state
 
 __all__ = ["backward", "grad"]
@@ -134,7 +134,7 @@ def _in_blocks(rule: Any, g: Any, others: tuple[Any, ...]) -> Any:
             b = min(a + step, stop)
             to[a:b] = rule(*[line[a:b] for line in lines])
 
-    if g.size >= SHARED // 4:
+    if g.size >= 2 * step:
         threads.share(g.size, part)
     else:
         part(0, g.size)

@@ -628,7 +628,7 @@ def _blockwise(op: Op, args: Sequence[Any], params: dict[str, Any], big: Any) ->
             b = min(a + step, stop + first.size)
             to[a:b] = block(a, b)
 
-    if size >= SHARED // 4:
+    if size >= 2 * step:
         threads.share(size - first.size, part)
     else:
         part(0, size - first.size)

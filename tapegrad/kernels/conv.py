@@ -152,9 +152,10 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
         def work(start: int, stop: int) -> None:
             _pointwise(w, x[start:stop], out[start:stop], groups)
     elif winograd.suits(x.shape, f, size_out, kernel, stride, padding, dilation, groups, dtype):
+        transformed = winograd.filters(w, groups, dtype)
 
         def work(start: int, stop: int) -> None:
-            for spoilt in winograd.conv_into(out[start:stop], x[start:stop], w, padding, groups):
+            for spoilt in winograd.conv_into(out[start:stop], x[start:stop], transformed, padding):
                 _conv_tiled(out[start:stop][spoilt], x[start:stop][spoilt], w, stride, padding, dilation, groups)
     elif conv_wide.suits(size_out, kernel, stride, dilation, padding, dtype):
 
@@ -207,25 +208,36 @@ def conv_filter(
     y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
 ) -> Array:
     """The adjoint of conv in w: y (N, F, H', W') and x (N, C, H, W) give filters (F, C/groups, *size)."""
-    n, c, f = *x.shape[:2], y.shape[1]
-    size_out, dtype = (y.shape[2], y.shape[3]), np.result_type(y, x)
+    f, size_out, dtype = y.shape[1], (y.shape[2], y.shape[3]), np.result_type(y, x)
     tiles = winograd.suits(x.shape, f, size_out, size, stride, padding, dilation, groups, dtype, for_sum=True)
-    wide = conv_wide.suits(size_out, size, stride, dilation, padding, dtype)
+    if tiles:
+        total = _sum(y, x, size, groups, lambda y, x: winograd.tiled_sum(y, x, padding, groups, dtype))
+        found = winograd.filter_sum(total)
+        if found is not None:
+            return found
+    if conv_wide.suits(size_out, size, stride, dilation, padding, dtype):
+        return _sum(
+            y, x, size, groups, lambda y, x: conv_wide.filter_sum(y, x, size, padding, dilation, groups, dtype)
+        )
+    return _sum(
+        y, x, size, groups, lambda y, x: _filter_tiled(y, x, size, stride, padding, dilation, groups, dtype)
+    )
+
+
+def _sum(y: Array, x: Array, size: Pair, groups: int, work: Callable[[Array, Array], Array]) -> Array:
+    """The sum of what work gives for some of the outputs y and images x each, on several threads if there is enough."""
     parts: dict[int, Array] = {}
 
-    def work(start: int, stop: int) -> None:
-        part = winograd.filter_sum(y[start:stop], x[start:stop], padding, groups, dtype) if tiles else None
-        if part is None and wide:
-            part = conv_wide.filter_sum(y[start:stop], x[start:stop], size, padding, dilation, groups, dtype)
-        elif part is None:
-            part = _filter_tiled(y[start:stop], x[start:stop], size, stride, padding, dilation, groups, dtype)
-        parts[start] = part
+    def part(start: int, stop: int) -> None:
+        parts[start] = work(y[start:stop], x[start:stop])
 
-    _share(n, y.size * c // groups * math.prod(size), work)
-    total = np.zeros((f, c // groups, *size), dtype)
-    for start in sorted(parts):
-        total += parts[start]
-    return total
+    _share(len(y), y.size * x.shape[1] // groups * math.prod(size), part)
+    if not parts:
+        return work(y, x)
+    first, *others = sorted(parts)
+    for start in others:
+        parts[first] += parts[start]
+    return parts[first]
 
 
 def _filter_tiled(

@@ -15,8 +15,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import count
 from queue import SimpleQueue
 from typing import Any
@@ -71,8 +70,7 @@ class Blas:
             self.set = controllers[0].set_num_threads
             self.known = True
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """BLAS on one thread while in here; counted, so that it may be entered from several threads."""
         with self.lock:
             self.depth += 1
@@ -80,13 +78,12 @@ class Blas:
                 self.before = self.get()
                 if self.before != 1:
                     self.set(1)
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.depth -= 1
-                if self.depth == 0 and self.before != 1:
-                    self.set(self.before)
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0 and self.before != 1:
+                self.set(self.before)
 
 
 # -- the workers ---------------------------------------------------------------------------------------------
@@ -151,6 +148,7 @@ class Pool:
         self.lock = threading.Lock()
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self.started = 0
+        self.products = 0  # products of matrices since anything else ran here
 
     def start(self, n: int) -> None:
         with self.lock:
@@ -252,7 +250,7 @@ def run(tasks: Sequence[Callable[[], Any]], blas_work: bool = False) -> None:
             task()
         return
     if blas_work:
-        with blas.alone():
+        with blas:
             _run(tasks, threads)
     else:
         _run(tasks, threads)
@@ -260,6 +258,7 @@ def run(tasks: Sequence[Callable[[], Any]], blas_work: bool = False) -> None:
 
 def _run(tasks: Sequence[Callable[[], Any]], threads: int) -> None:
     job = Job(tasks)
+    pool.products = 0
     if pool.started < threads - 1:
         pool.start(threads - 1)
     for _ in range(threads - 1):

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .products import matmul
 from .windows import Array, Padding, Pair, cut
 
-__all__ = ["conv_into", "filter_sum", "suits"]
+__all__ = ["conv_into", "filter_sum", "filters", "suits", "tiled_sum"]
 
 # Channels and filters in a group: with fewer, the transforms cost more than the products save. Without tiles to put
 # together again, and beside products with a transposed matrix, which are slower, half as many will do.
@@ -197,20 +198,25 @@ def _quarters(a: Array, rows: slice) -> Iterator[tuple[int, int, Array]]:
             yield i, j, a[:, :, 2 * rows.start + i : 2 * rows.stop : 2, j::2]
 
 
-def conv_into(out: Array, x: Array, w: Array, padding: Padding, groups: int) -> list[slice]:
-    """Correlate images x (N, C, H, W) with filters w (F, C/groups, 3, 3) into out (N, F, H', W'), in its dtype.
+def filters(w: Array, groups: int, dtype: np.dtype[Any]) -> Array:
+    """G w G' of filters w (F, C/groups, 3, 3), as conv_into takes them: (16, groups, F/groups, C/groups) in dtype."""
+    f, each = w.shape[:2]
+    u: Array = matmul(np.kron(_SIGNED_G, _SIGNED_G), w.reshape(f * each, 9).T.astype(np.float64))
+    return u.astype(dtype).reshape(16, groups, f // groups, each)
+
+
+def conv_into(out: Array, x: Array, u: Array, padding: Padding) -> list[slice]:
+    """Correlate images x (N, C, H, W) with what `filters` gives, into out (N, F, H', W'), in its dtype.
 
     Returns the images in which something is not finite, and whose outputs are to be computed in another way.
     """
-    f, c, dtype = out.shape[1], x.shape[1], out.dtype
-    u = np.einsum("ai,bj,fcij->abfc", _SIGNED_G, _SIGNED_G, w.astype(np.float64)).astype(dtype)
-    u = np.ascontiguousarray(u).reshape(16, groups, f // groups, c // groups)
-    pieces = cut(c // groups, _MOST)
+    _, groups, per_group, each = u.shape
+    pieces = cut(each, _MOST)
     spoilt: list[slice] = []
-    for block, images, rows in _Tiles(x, f, (out.shape[2], out.shape[3]), padding, dtype):
+    for block, images, rows in _Tiles(x, out.shape[1], (out.shape[2], out.shape[3]), padding, out.dtype):
         tile(x[images], block, rows)
-        tiled = block.tiled.reshape(16, groups, c // groups, -1)
-        products = block.products.reshape(16, groups, f // groups, -1)
+        tiled = block.tiled.reshape(16, groups, each, -1)
+        products = block.products.reshape(16, groups, per_group, -1)
         np.matmul(u[..., pieces[0]], tiled[:, :, pieces[0]], out=products)
         for piece in pieces[1:]:
             products += np.matmul(u[..., piece], tiled[:, :, piece])
@@ -219,11 +225,8 @@ def conv_into(out: Array, x: Array, w: Array, padding: Padding, groups: int) -> 
     return spoilt
 
 
-def filter_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtype[Any]) -> Array | None:
-    """The adjoint of conv_into in w, y (N, F, H', W') against images x (N, C, H, W): filters (F, C/groups, 3, 3).
-
-    None where something is not finite.
-    """
+def tiled_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtype[Any]) -> Array:
+    """Outputs y (N, F, H', W') against images x (N, C, H, W), summed over tiles and images: (16, G, F/G, C/G)."""
     f, c = y.shape[1], x.shape[1]
     total, part = np.zeros((2, 16, groups, f // groups, c // groups), dtype)
     for block, images, rows in _Tiles(x, f, (y.shape[2], y.shape[3]), padding, dtype):
@@ -232,8 +235,17 @@ def filter_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtyp
         tiled = block.tiled.reshape(16, groups, c // groups, -1)
         np.matmul(block.products.reshape(16, groups, f // groups, -1), tiled.swapaxes(2, 3), out=part)
         total += part
+    return total
+
+
+def filter_sum(total: Array) -> Array | None:
+    """The adjoint of conv_into in its filters, (F, C/groups, 3, 3), from sums of `tiled_sum`.
+
+    None where something is not finite.
+    """
     if not np.isfinite(total).all():
         return None
-    back = _G * [[1], [1], [1], [-1]]
-    whole = total.reshape(4, 4, f, c // groups)
-    return np.asarray(np.einsum("ai,bj,abfc->fcij", back, back, whole), dtype)
+    signed = _G * [[1], [1], [1], [-1]]
+    _, groups, per_group, each = total.shape
+    back: Array = matmul(total.reshape(16, -1).T, np.kron(signed, signed).astype(total.dtype))
+    return back.reshape(groups * per_group, each, 3, 3)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import products
 from ..registry import op, operand
 from ..samples import real
 from .elementwise import H, add
@@ -25,8 +26,8 @@ def _rows(x: Any, n: int) -> Any:
 def _product(x: Any, weight: Any) -> Any:
     """x (..., I) by weight (O, I) -> (..., O), as one product of matrices."""
     if x.ndim == 2:
-        return np.matmul(x, weight.T)
-    return np.matmul(_rows(x, x.shape[-1]), weight.T).reshape(*x.shape[:-1], weight.shape[0])
+        return products.matmul(x, weight.T)
+    return products.matmul(_rows(x, x.shape[-1]), weight.T).reshape(*x.shape[:-1], weight.shape[0])
 
 
 @op(None)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..kernels import products
 from ..registry import ARRAY, numpy_name, op, operand
 from ..samples import real
 from .elementwise import H, conjugate, multiply
@@ -29,7 +30,7 @@ def _turned(x: Any) -> Any:
 @op("multilinear")
 def matmul_op(x, y):
     """Matrices x (..., n, k) by y (..., k, m) -> (..., n, m), the leading axes broadcast; a vector counts as (k,)."""
-    return np.matmul(x, y)
+    return products.matmul(x, y)
 
 
 def _matmul_x(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
