@@ -30,7 +30,7 @@ def test_products_are_those_of_numpy(several_threads, dtype, large, monkeypatch)
     rng = np.random.default_rng(0)
     for a, b in SHAPES:
         x, y = (rng.integers(-9, 9, s).astype(dtype) for s in (a, b))
-        for left, right in ((x, y), (np.asfortranarray(x), y), (x[::-1], np.asfortranarray(y)), (x, y.astype(float))):
+        for left, right in ((x, y), (np.asfortranarray(x), y), (x[::-1], np.asfortranarray(y)), (x, y.astype(np.result_type(y, 0.0)))):
             for in_a_row in (0, products._IN_A_ROW):
                 threads.pool.products = in_a_row
                 out = products.matmul(left, right)

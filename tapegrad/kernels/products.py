@@ -39,7 +39,7 @@ def matmul(x: Array, y: Array) -> Array:
         return np.matmul(x, y)  # type: ignore[no-any-return]
     if work < _LARGE or x.dtype != y.dtype or x.dtype.char not in "fdFD" or x.shape[-1] != y.shape[-2]:
         with threads.blas:
-            out = np.matmul(x, y)
+            out: Array = np.matmul(x, y)
     else:
         out = _shared(x, y)
     pool.products = before + 1

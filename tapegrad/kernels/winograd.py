@@ -228,6 +228,7 @@ def conv_into(out: Array, x: Array, u: Array, padding: Padding) -> list[slice]:
 def tiled_sum(y: Array, x: Array, padding: Padding, groups: int, dtype: np.dtype[Any]) -> Array:
     """Outputs y (N, F, H', W') against images x (N, C, H, W), summed over tiles and images: (16, G, F/G, C/G)."""
     f, c = y.shape[1], x.shape[1]
+    total: Array
     total, part = np.zeros((2, 16, groups, f // groups, c // groups), dtype)
     for block, images, rows in _Tiles(x, f, (y.shape[2], y.shape[3]), padding, dtype):
         tile(x[images], block, rows)
