@@ -294,7 +294,7 @@ class Walk:
             kept, plan, inputs, extra = node.kept, node.plan, node.inputs, node.extra
             if kept is SPENT:
                 self.spent(node)
-            large = False
+            large, calls = False, plan.quick if plain else plan.slow
             if usual and extra is None and not plan.special:
                 g = grads.pop(node)
             else:
@@ -304,10 +304,12 @@ class Walk:
                         _spend(node)
                     continue
                 large = plain and plan.blocks and g.size >= LARGE
+                if plain and plan.together is not None and (live is None or live.issuperset(inputs)):
+                    calls = [(i, value, -4, -1) for i, value in enumerate(plan.together(g, node, kept))]
             if not plan.whole:
                 self.gaps = True
             trusted = node.shape if plan.closed else None
-            for position, rule, i, j in plan.quick if plain else plan.slow:
+            for position, rule, i, j in calls:
                 source = inputs[position]
                 if live is not None and source not in live:
                     continue
@@ -317,8 +319,10 @@ class Walk:
                     value = rule(g, kept[i]) if j < 0 else rule(g, kept[i], kept[j])
                 elif i == -1:
                     value = rule(g)
+                elif i == -2:
+                    value = rule(g, node, kept)
                 else:
-                    value = g if i == -3 else rule(g, node, kept)
+                    value = g if i == -3 else rule
                 if type(value) is not ndarray:
                     value = self.handed(source, value)
                     if value is None:

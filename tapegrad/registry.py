@@ -190,7 +190,7 @@ class Plan:
 
     __slots__ = (
         "blocks", "closed", "code", "keep", "keeps", "marked", "op", "positions", "pulls", "quick", "rules", "slow",
-        "sources", "special", "where", "whole",
+        "sources", "special", "together", "where", "whole",
     )  # fmt: skip
 
     def __init__(self, op: Op, positions: tuple[int, ...], count: int, dtype: Any = None, large: bool = False) -> None:
@@ -222,6 +222,9 @@ class Plan:
         self.pulls = [(position, self._bind(rule, sources, position)) for position, rule, sources in calls]
         self.rules = dict(self.pulls)
         self.slow = [(position, rule, -2, -1) for position, rule in self.pulls]
+        self.together: Callable[[Any, Node, Any], Any] | None = None
+        if op.together is not None and len(calls) == count:
+            self.together = self._bind(op.together, [op.source(wanted) for wanted in op.together_wants], 0)
         self.quick = [self._short(rule, sources, position, dtype) for position, rule, sources in calls]
         marked = {s[1] for s in self.sources if s[0] == "in"}
         if ("all",) in self.sources or ("others",) in self.sources:
@@ -346,6 +349,8 @@ class Op:
         self.closed = {"f->f", "d->d"} <= loops
         self.rules: dict[str, Rule | None] = {}
         self.wants: dict[str, tuple[str, ...]] = {}
+        self.together: Rule | None = None
+        self.together_wants: tuple[str, ...] = ()
         self.jvp_rule: Rule | None = None
         self.jvp_wants: tuple[str, ...] = ()
         self.samples: list[Sample] = []
@@ -373,6 +378,16 @@ class Op:
             self.wants[name] = () if rule is None else self._wanted(rule, name, "g")
         self._plans.clear()
         self.plans32[:] = self.plans64[:] = [None] * 4
+        return self
+
+    def vjp_together(self, rule: Rule) -> Op:
+        """Declare one function for the gradients in all inputs at once, for walks that do not record.
+
+        It gets arrays and gives one gradient per input, the same as the rules of `vjp`, where that shares work. It is
+        called when all inputs require grad, and takes what those rules take.
+        """
+        self.together, self.together_wants = rule, self._wanted(rule, "all inputs", "g")
+        self._plans.clear()
         return self
 
     def jvp(self, rule: Rule) -> Op:

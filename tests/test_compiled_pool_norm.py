@@ -152,6 +152,8 @@ def test_norms(seed: int) -> None:
         along = tuple([n if k == 1 else 1 for n, k in zip(shape, mean.shape, strict=True)])
         for size in (mean.shape, along, (1, *shape[1:])):
             same("norm.weight_sum", g, x, mean, rstd, size)
+            scale = None if rng.integers(3) == 0 else draw(rng, size, dtype)
+            same("norm.gradients", g, x, mean, rstd, scale, size, axes)
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (2, 3)])

@@ -426,6 +426,35 @@ def test_normalize_and_its_gradient(axes: tuple[int, ...], parameters: str, mean
     np.testing.assert_allclose(in_complex, back, atol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("shape", "axes", "size"),
+    [
+        ((6, 5, 4, 7), (0, 2, 3), (1, 5, 1, 1)), ((9, 5), (0,), (1, 5)), ((8, 6, 30), (2,), (1, 1, 30)),
+        ((8, 6, 30), (1, 2), (1, 6, 30)), ((4, 3, 2, 5), (2, 3), (1, 3, 2, 1)), ((1, 3, 4), (0, 2), (1, 3, 1)),
+        ((40, 16, 20, 20), (0, 2, 3), (1, 16, 1, 1)), ((600, 256), (1,), (1, 256)), ((0, 3, 4), (0, 2), (1, 3, 1)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+def test_gradients_at_once_are_those_one_by_one(shape, axes, size, dtype, mean) -> None:
+    rng = np.random.default_rng(11)
+    x, g, weight = ((rng.normal(size=s) + m).astype(dtype) for s, m in ((shape, mean), (shape, 0), (size, 1)))
+    middle, var = norm.moments(x, axes)
+    rstd = 1 / np.sqrt(var + 1e-3)
+    over = tuple([axis for axis, n in enumerate(size) if n == 1])
+    eps = np.finfo(dtype).eps
+    for w in (weight, None):
+        image, by_weight, by_bias = norm.gradients(g, x, middle, rstd, w, size, axes)
+        assert image.dtype == by_weight.dtype == by_bias.dtype == dtype
+        wanted = norm.normalize_backward(g.astype(float), x.astype(float), middle, rstd, w, axes)
+        np.testing.assert_allclose(image, wanted, rtol=50 * eps, atol=50 * eps * np.abs(wanted).max(initial=0))
+        wanted = (g.astype(float) * (x - middle) * rstd).sum(over, keepdims=True)
+        room = 50 * eps * (1 + mean) * np.sqrt(1 + g.size / weight.size)
+        np.testing.assert_allclose(by_weight, wanted, rtol=room, atol=room)
+        wanted = g.astype(float).sum(over, keepdims=True)
+        np.testing.assert_allclose(by_bias, wanted, rtol=room, atol=room)
+
+
 def test_a_large_mean_is_normalized_away() -> None:
     rng = np.random.default_rng(10)
     x = (rng.standard_normal((64, 8, 16, 16)) + 1e4).astype(np.float32)

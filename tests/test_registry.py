@@ -141,6 +141,36 @@ def broken(rule, kind="elementwise", forward=lambda x: x * x, **declared):
 
 
 @pytest.mark.usefixtures("throwaway")
+def test_one_rule_for_all_inputs_serves_where_all_are_asked_for_and_nothing_is_recorded():
+    from tapegrad.samples import real
+
+    calls = []
+
+    def together(g, x, y, by):
+        calls.append(by)
+        return g * y * by, g * x * by
+
+    made = Op(lambda x, y, by: x * y * by, None, ["x", "y"], name="area", doc="x * y * by.", params={"by": 1.0})
+    made.vjp(x=lambda g, y, by: g * y * by, y=lambda g, x, by: g * x * by).sample(real(3), real(3), by=2.0)
+    made.vjp_together(together)
+    x, y = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in "xy")
+    made(x, y, by=3.0).sum().backward()
+    assert calls == [3.0]
+    assert x.grad.tolist() == y.grad.tolist() == [3.0, 6.0]
+    made(x, np.ones(2), by=3.0).sum().backward()  # one input alone
+    tg.grad(made(x, y, by=3.0).sum(), x)  # one target
+    tg.grad(made(x, y, by=3.0).sum(), [x, y], create_graph=True)  # recorded
+    assert calls == [3.0]
+    tg.grad(made(x, y, by=3.0).sum(), [x, y])
+    assert calls == [3.0] * 2
+    with pytest.raises(NameError, match="area: a rule asks for 'z'"):
+        made.vjp_together(lambda g, z: None)
+    made.vjp_together(lambda g, x, y, by: (g * y * by, g * y * by))
+    with pytest.raises(AssertionError, match="area"):
+        tg.check.check_op(made)
+
+
+@pytest.mark.usefixtures("throwaway")
 def test_check_op_says_what_it_looked_at():
     report = tg.check.check_op(broken(lambda g, x: 2.0 * g * x))
     assert report.samples == 1

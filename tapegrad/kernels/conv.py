@@ -15,7 +15,7 @@ from .choice import kernel as two_forms
 from .windows import Array, Padding, Pair, cut, out_size, overlap, pad, windows
 
 # Columns are built, used and overwritten in blocks of about this many bytes, to stay in the cache.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 21
 # Below this many outputs an image is too small to be a good matrix product by itself: several share one.
 _SMALL = 100
 # Multiplications of a convolution that is worth sharing between threads: some 100 microseconds.

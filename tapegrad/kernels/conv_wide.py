@@ -21,7 +21,7 @@ from .windows import Array, Padding, Pair, cut
 
 __all__ = ["conv_into", "filter_sum", "suits"]
 
-_COLUMNS = 1 << 20  # bytes of columns that are made and used at a time
+_COLUMNS = 1 << 21  # bytes of columns that are made and used at a time
 _CHANNELS = 1 << 20  # bytes of the image that a depthwise step works on at a time
 _WASTE = 1.35  # the largest ratio of padded to exact width for which this is worth while
 

@@ -18,7 +18,7 @@ from .choice import kernel
 from .windows import Array, cut
 
 # Blocks of about this many bytes are read, shifted and summed while they are in the cache.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 21
 # The longest run that is summed in single precision before it joins a float64 sum.
 _RUN = 1 << 12
 # Entries from which work is shared between threads.
@@ -65,6 +65,10 @@ class Layout:
         if outer == 1:
             return cut(kept, _BLOCK // max(1, inner * itemsize)), [slice(0, 1)]
         return [slice(0, kept)], cut(outer, _BLOCK // max(1, kept * inner * itemsize))
+
+    def along(self, a: Array) -> Array:
+        """One number per statistic (B, 1) as NumPy multiplies by it quickest: for several A repeated, (B, I)."""
+        return a if self.folded[0] == 1 else np.repeat(a, self.folded[2], axis=1)
 
 
 def _total(a: Array) -> Array:
@@ -185,8 +189,8 @@ def normalize(
         near = _nearby(mean, rstd, working)
         scale = np.asarray(rstd if weight is None else rstd * weight)
         offset = (0 if bias is None else bias) - (mean - near) * scale
-        near, scale, offset = (layout.column(a).astype(working) for a in (near, scale, offset))
         centred = bool(near.any())
+        near, scale, offset = (layout.along(layout.column(a).astype(working)) for a in (near, scale, offset))
         source = layout.fold(x.astype(working, copy=False))
         folded = memory.empty(layout.folded, np.dtype(dtype))
         over_kept, over_outer = layout.blocks(folded.itemsize)
@@ -230,45 +234,97 @@ def normalize_backward(
         return _rows_backward(g, x, mean, rstd, weight)
     if not _aligned(weight, layout.statistics):
         g, weight = (g * weight).astype(dtype, copy=False), None
-    working = np.dtype(np.result_type(_working(g), _working(x)))
-    gs, xs = layout.fold(g.astype(working, copy=False)), layout.fold(x.astype(working, copy=False))
-    near = _nearby(mean, rstd, working)
-    centred = bool(near.any())
-    rest, scale = layout.column(mean - near), layout.column(rstd)
-    gain = scale if weight is None else scale * layout.column(weight)
-    near = layout.column(near)
-    folded = memory.empty(layout.folded, np.dtype(dtype))
-    over_kept, over_outer = layout.blocks(folded.itemsize)
+    pulled = _Pulled(g, x, mean, rstd, layout)
+    return pulled.image(weight)
 
-    def pulled(kept: slice) -> None:
+
+class _Pulled:
+    """The sums over the entries of each statistic of g and of g * (x - mean), and with them the gradient in x."""
+
+    def __init__(self, g: Array, x: Array, mean: Array, rstd: Array, layout: Layout) -> None:
+        self.layout, self.dtype = layout, np.result_type(g, x)
+        self.working = np.dtype(np.result_type(_working(g), _working(x)))
+        self.g, self.x = (layout.fold(a.astype(self.working, copy=False)) for a in (g, x))
+        near = _nearby(mean, rstd, self.working)
+        self.centred = bool(near.any())
+        self.near, self.rest, self.scale = (layout.column(a) for a in (near, mean - near, rstd))
+        if self.centred:
+            self.near = layout.along(self.near)
+        self.total, self.dot = np.empty((2, layout.folded[1], 1))
+        self.over_kept, self.over_outer = layout.blocks(self.working.itemsize)
+
+    def sum(self, kept: slice) -> None:
         def sums(outer: slice) -> Array:
-            apart = xs[outer, kept]
-            if centred:
-                apart = np.subtract(apart, near[kept], out=memory.empty(apart.shape, working))
-            return np.stack([_total(gs[outer, kept]), _dot(gs[outer, kept], apart)])
+            g, apart = self.g[outer, kept], self.x[outer, kept]
+            if self.centred:
+                apart = np.subtract(apart, self.near[kept], out=memory.empty(apart.shape, self.working))
+            return np.stack([_total(g), _dot(g, apart)])
 
-        total, dot = _summed(sums, over_outer, folded.size)
-        # With x - mean = apart - rest, the gradient is by_g * g + by_x * apart + constant.
-        by_g = gain[kept]
-        by_x = -by_g * scale[kept] ** 2 * (dot - rest[kept] * total) / max(layout.count, 1)
-        constant = -by_g * total / max(layout.count, 1) - by_x * rest[kept]
-        by_g, by_x, constant = (a.astype(working) for a in (by_g, by_x, constant))
+        total, dot = _summed(sums, self.over_outer, self.x.size)
+        self.total[kept], self.dot[kept] = total, dot - self.rest[kept] * total
 
-        def image(outer: slice) -> None:
-            source, place = xs[outer, kept], folded[outer, kept]
-            apart = memory.empty(source.shape, working)
-            if centred:
-                np.subtract(source, near[kept], out=apart)
-                source = apart
-            np.multiply(source, by_x, out=apart)
-            apart += constant
-            np.multiply(gs[outer, kept], by_g, out=place, casting="same_kind")
-            np.add(place, apart, out=place, casting="same_kind")
+    def sums(self) -> _Pulled:
+        """Only the sums."""
+        _each(self.sum, self.over_kept, self.x.size)
+        return self
 
-        _each(image, over_outer, folded.size)
+    def image(self, weight: Array | None) -> Array:
+        """The sums, and the gradient in x of (x - mean) * rstd * weight, while x and g are in the cache."""
+        gain = self.scale if weight is None else self.scale * self.layout.column(weight)
+        count = max(self.layout.count, 1)
+        out: Array = memory.empty(self.layout.folded, self.working)
 
-    _each(pulled, over_kept, folded.size)
-    return layout.unfold(folded)
+        def pulled(kept: slice) -> None:
+            self.sum(kept)
+            # With x - mean = apart - rest, the gradient is gain * (by_x * apart + constant + g).
+            by_x = -(self.scale[kept] ** 2) * self.dot[kept] / count
+            constant = -self.total[kept] / count - by_x * self.rest[kept]
+            by_x, constant, by_all = (
+                self.layout.along(a.astype(self.working)) for a in (by_x, constant, gain[kept])
+            )
+
+            def image(outer: slice) -> None:
+                apart, place = self.x[outer, kept], out[outer, kept]
+                if self.centred:
+                    apart = np.subtract(apart, self.near[kept], out=place)
+                np.multiply(apart, by_x, out=place)
+                np.add(place, constant, out=place)
+                np.add(place, self.g[outer, kept], out=place)
+                np.multiply(place, by_all, out=place)
+
+            _each(image, self.over_outer, out.size)
+
+        _each(pulled, self.over_kept, out.size)
+        return self.layout.unfold(out).astype(self.dtype, copy=False)
+
+
+@kernel
+def gradients(
+    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, shape: tuple[int, ...], axes: Sequence[int]
+) -> tuple[Array, Array, Array]:
+    """The gradients of y = (x - mean) * rstd * weight + bias in x, weight and bias at once, for g like y.
+
+    mean and rstd are those of x over `axes`; weight and bias have `shape`, which broadcasts to x.
+    """
+    dtype = np.result_type(g, x)
+    if not x.size:
+        return np.zeros(x.shape, dtype), np.zeros(shape, dtype), np.zeros(shape, dtype)
+    if not _is_plain(g, x, mean, rstd) and dtype.itemsize >= 4:
+        if mean.shape == shape == rstd.shape:
+            pulled = _Pulled(g, x, mean, rstd, Layout(x.shape, axes))
+            image = pulled.image(weight)
+            by_weight = (pulled.dot.reshape(shape) * rstd).astype(dtype)
+            return image, by_weight, pulled.total.reshape(shape).astype(dtype)
+        if g.dtype == x.dtype and along_rows(x, mean, shape):
+            sums: dict[int, Array] = {}
+            image = _rows_backward(g, x, mean, rstd, weight, sums)
+            by_weight, by_bias = np.add.reduce([sums[start] for start in sorted(sums)]).astype(dtype)
+            return image, by_weight.reshape(shape), by_bias.reshape(shape)
+    return (
+        normalize_backward(g, x, mean, rstd, weight, axes),
+        weight_sum(g, x, mean, rstd, shape),
+        np.asarray(g.sum(tuple([axis for axis, n in enumerate(shape) if n == 1 != g.shape[axis]]), keepdims=True)),
+    )
 
 
 @kernel
@@ -278,34 +334,17 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
     dtype = np.result_type(y, x)
     plain = _is_plain(y, x, mean, rstd) or dtype.itemsize < 4
     if not plain and mean.shape == shape == rstd.shape:  # as in batch norm: what is summed has one mean
-        layout = Layout(x.shape, over)
-        working = np.dtype(np.result_type(_working(y), _working(x)))
-        ys, xs = layout.fold(y.astype(working, copy=False)), layout.fold(x.astype(working, copy=False))
-        near = _nearby(mean, rstd, working)
-        column, rest = layout.column(near), layout.column(mean - near)
-        centred = bool(near.any())
-        result = np.empty((layout.folded[1], 1))
-        over_kept, over_outer = layout.blocks(working.itemsize)
-
-        def work(kept: slice) -> None:
-            def sums(outer: slice) -> Array:
-                apart = xs[outer, kept]
-                if centred:
-                    apart = np.subtract(apart, column[kept], out=memory.empty(apart.shape, working))
-                return np.stack([_total(ys[outer, kept]), _dot(ys[outer, kept], apart)])
-
-            total, dot = _summed(sums, over_outer, xs.size)
-            result[kept] = dot - rest[kept] * total
-
-        _each(work, over_kept, xs.size)
-        return np.asarray(result.reshape(shape) * rstd).astype(dtype)
-    if not plain and y.dtype == x.dtype and is_rows(x, mean, y[:1] if y.ndim else None, None, dtype):
+        pulled = _Pulled(y, x, mean, rstd, Layout(x.shape, over)).sums()
+        return np.asarray(pulled.dot.reshape(shape) * rstd).astype(dtype)
+    if not plain and y.dtype == x.dtype and along_rows(x, mean, shape):
         rows = _Rows(x, mean, rstd)
-        lead = next((axis for axis, n in enumerate(shape) if n != 1), len(shape))
-        if math.prod(x.shape[:lead]) == rows.x.shape[0] and shape[lead:] == x.shape[lead:]:
-            ys = rows.flat(y)
-            sums = _summed(lambda block: rows.column_sum(block, ys), rows.blocks, x.size)
-            return sums.reshape(shape).astype(dtype)
+        ys = rows.flat(y)
+
+        def part(block: slice) -> Array:
+            z = rows.z(block, np.empty_like(rows.x[block]))
+            return _down(np.multiply(z, ys[block], out=z))
+
+        return _summed(part, rows.blocks, x.size).reshape(shape).astype(dtype)
     z = normalize(x, mean, rstd, None, None, x.dtype)
     return np.asarray(np.add.reduce(y * z, axis=over, keepdims=True))
 
@@ -325,7 +364,7 @@ class _Rows:
         # what the mean loses as a number of x's precision, in standard deviations
         self.rest = ((mean.reshape(count, 1) - self.near) * exact).astype(x.dtype)
         self.exact = not (np.abs(self.rest) > np.finfo(x.dtype).eps / 4).any()
-        self.blocks = cut(count, (_BLOCK // 8) // max(1, self.x.shape[1] * x.itemsize))
+        self.blocks = cut(count, _BLOCK // max(1, self.x.shape[1] * x.itemsize))
 
     def flat(self, a: Array) -> Array:
         return np.ascontiguousarray(a).reshape(self.x.shape)
@@ -335,11 +374,18 @@ class _Rows:
         np.multiply(out, self.rstd[block], out=out)
         return out if self.exact else np.subtract(out, self.rest[block], out=out)
 
-    def column_sum(self, block: slice, y: Array) -> Array:
-        """The sum over rows of y * z in float64."""
-        z = self.z(block, np.empty_like(self.x[block]))
-        z *= y[block]
-        return np.asarray(np.matmul(np.ones(len(z), z.dtype), z), np.float64)
+
+def _down(a: Array) -> Array:
+    """The sum over a few rows, in float64."""
+    return np.asarray(np.matmul(np.ones(len(a), a.dtype), a), np.float64)
+
+
+def along_rows(x: Array, mean: Array, shape: tuple[int, ...]) -> bool:
+    """Whether the mean is over the last axes, and a parameter of this shape has one entry for each of a row."""
+    if not is_rows(x, mean, None, None, x.dtype):
+        return False
+    lead = next(axis for axis, n in enumerate(mean.shape) if n != x.shape[axis])
+    return shape == (1,) * lead + x.shape[lead:]
 
 
 def is_rows(x: Array, mean: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike) -> bool:
@@ -369,7 +415,10 @@ def _normalize_rows(x: Array, mean: Array, rstd: Array, weight: Array | None, bi
     return out.reshape(x.shape)
 
 
-def _rows_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None) -> Array:
+def _rows_backward(
+    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, sums: dict[int, Array] | None = None
+) -> Array:
+    """The gradient in x; into `sums`, by the first row of a block, the sums down its rows of g * z and of g."""
     rows = _Rows(x, mean, rstd)
     gs = rows.flat(g)
     out: Array = memory.empty(rows.x.shape, x.dtype)
@@ -380,6 +429,8 @@ def _rows_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array |
     def work(block: slice) -> None:
         z = rows.z(block, np.empty_like(out[block]))
         a = out[block]
+        if sums is not None:
+            sums[block.start] = np.stack([_down(np.multiply(gs[block], z, out=a)), _down(gs[block])])
         if scale is None:
             a[...] = gs[block]
         else:

@@ -16,7 +16,7 @@ from .choice import kernel
 from .windows import Array
 
 # Entries of a block of rows, which stays in the cache while it is read and written several times.
-_BLOCK = 1 << 16
+_BLOCK = 1 << 17
 # Entries from which work is shared between threads.
 _SHARED = 1 << 17
 # The longest row that a product with ones sums up: short rows much quicker than a reduction, long ones less exactly.

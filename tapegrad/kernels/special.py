@@ -18,7 +18,7 @@ from .choice import kernel
 from .windows import Array
 
 # Entries of a block: its handful of temporaries stays in the second-level cache, and calls are long beside their cost.
-_BLOCK = 1 << 14
+_BLOCK = 1 << 16
 _SQRT_HALF = math.sqrt(0.5)
 _SQRT_2PI_INVERSE = 1 / math.sqrt(2 * math.pi)
 # Beyond these, e**-t**2 is 0 in double and single precision.

@@ -19,18 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from . import memory
+from . import memory, threads
 from .products import matmul
 from .windows import Array, Padding, Pair, cut
 
 __all__ = ["conv_into", "filter_sum", "filters", "suits", "tiled_sum"]
 
-# Channels and filters in a group: with fewer, the transforms cost more than the products save. Without tiles to put
-# together again, and beside products with a transposed matrix, which are slower, half as many will do.
-_FEWEST = 32
-_FEWEST_FOR_SUM = 16
+# What products save grows with channels times filters, what transforms cost with their sum. From here on, in a group,
+# product over sum, the first outweighs the second: on one thread, and on several, which short calls hinder more. A sum
+# for filters needs no tiles put together again and replaces products with a transposed matrix, which are slower.
+_WORTH, _WORTH_ON_SEVERAL = 20, 32
+_WORTH_FOR_SUM, _WORTH_FOR_SUM_ON_SEVERAL = 8, 16
 _MOST = 128  # channels in one product: longer sums of transformed tiles lose digits, and are added up from pieces
-_SMALLEST = 12  # rows and columns of the output: runs are too short on smaller images
+_SMALLEST = 8  # rows and columns of the output: runs are too short on smaller images
 _BLOCK = 2 << 20  # bytes of transformed tiles that are made and used at a time
 _G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 _SIGNED_G = _G * [[1], [-1], [-1], [-1]]  # then the rows of A', the last one negative, are differences of four
@@ -43,9 +44,14 @@ def suits(
     """Whether this can be done, and is the quicker way: of a convolution, or of the sum for its filters."""
     if kernel != (3, 3) or stride != (1, 1) or dilation != (1, 1) or dtype.char not in "fd":
         return False
-    fewest = min(x_shape[1], filters) // groups
-    enough = fewest >= (_FEWEST_FOR_SUM if for_sum else _FEWEST)
-    return enough and min(size_out) >= _SMALLEST and min(map(min, padding)) >= 0
+    if min(size_out) < _SMALLEST or min(map(min, padding)) < 0:
+        return False
+    alone = threads.threads_for(blas_work=True) == 1
+    if for_sum:
+        least = _WORTH_FOR_SUM if alone else _WORTH_FOR_SUM_ON_SEVERAL
+    else:
+        least = _WORTH if alone else _WORTH_ON_SEVERAL
+    return x_shape[1] * filters >= least * (x_shape[1] + filters) * groups
 
 
 class _Tiles:

@@ -115,8 +115,13 @@ def _rule_bias(g: Any, shape: Any, bias_shape: Any) -> Any:
     return reshape_op(sum_to(g, shape=shape), shape=bias_shape)
 
 
+def _rules_together(g: Any, x: Any, weight: Any, mean: Any, rstd: Any, axes: Any, shape: Any, weight_shape: Any) -> Any:
+    found = norm_kernels.gradients(g, x, mean, rstd, _laid(weight, shape), shape, axes)
+    return found[0], found[1].reshape(weight_shape), found[2].reshape(weight_shape)
+
+
 for _norm in (batch_norm_op, layer_norm_op, group_norm_op):
-    _norm.vjp(x=_rule_x, weight=_rule_weight, bias=_rule_bias)
+    _norm.vjp(x=_rule_x, weight=_rule_weight, bias=_rule_bias).vjp_together(_rules_together)
 
 
 def _image_y(g: Any, x: Any, weight: Any, known: Any, axes: Any, shape: Any, eps: float) -> Any:

@@ -6,16 +6,15 @@ a run are in the precision of x, of runs in float64. Entries are taken relative 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import memory
 from ..choice import compiled
-from ..norm import Layout, is_rows
+from ..norm import Layout, along_rows, is_rows
 from ..windows import Array
 from .arguments import real, share, whole
 from .jit import jit
@@ -194,20 +193,30 @@ def _backward(g, x, near, rest, scale, gain, weight, sums, out, start, stop):  #
                     place[i] = by_g * (gs[i] * weight[i]) + (by_x * (xs[i] - m) + constant)
 
 
-@compiled("norm.normalize_backward")
-def normalize_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]) -> Any:
-    """The gradient through a norm: the two sums that it needs, and the image while x and g are in the cache."""
+class _Image(NamedTuple):
+    """The gradient in x, and for each statistic the sums of g * weight and of g * weight * (x - mean)."""
+
+    out: Array
+    sums: Array
+    by_statistic: bool  # the weight, if there is one, is one number for each statistic and not in the sums
+
+
+def _image(
+    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]
+) -> _Image | None:
+    """The two sums that a norm's gradient needs, and the gradient while x and g are in the cache."""
     if not real(g, x) or not _are_floats(mean, rstd, weight) or g.shape != x.shape:
-        return NotImplemented
+        return None
     seen = Layout(x.shape, axes)
     if seen.folded[2] < _SHORTEST or not mean.shape == rstd.shape == seen.statistics:
-        return NotImplemented
-    along, gain = np.ones(seen.folded[2], x.dtype), rstd
+        return None
+    along, gain, by_statistic = np.ones(seen.folded[2], x.dtype), rstd, True
     if weight is not None:
-        if is_rows(x, mean, weight, None, x.dtype):
-            along = whole(weight.reshape(-1).astype(x.dtype, copy=False))
-        elif np.broadcast_shapes(weight.shape, mean.shape) == mean.shape:
+        by_statistic = np.broadcast_shapes(weight.shape, mean.shape) == mean.shape
+        if by_statistic:
             gain = rstd * weight
+        elif seen.folded[0] == 1 and is_rows(x, mean, weight, None, x.dtype):
+            along = whole(weight.reshape(-1).astype(x.dtype, copy=False))
         else:
             g = (g * weight).astype(x.dtype, copy=False)
     gs, xs, out = whole(seen.fold(g)), whole(seen.fold(x)), memory.empty(seen.folded, x.dtype)
@@ -220,21 +229,50 @@ def normalize_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Arr
         _backward(gs, xs, middle, rest, scale, gain, along, sums, out, start, stop)
 
     share(len(rest), x.size, work)
-    return seen.unfold(out)
+    return _Image(seen.unfold(out), sums, by_statistic)
+
+
+@compiled("norm.normalize_backward")
+def normalize_backward(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]) -> Any:
+    """The gradient through a norm."""
+    found = _image(g, x, mean, rstd, weight, axes)
+    return NotImplemented if found is None else found.out
+
+
+@compiled("norm.gradients")
+def gradients(
+    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, shape: tuple[int, ...], axes: Sequence[int]
+) -> Any:
+    """The gradients in x, weight and bias: the last two are the sums that the first needs, or go down the rows."""
+    down = real(g, x) and g.shape == x.shape and along_rows(x, mean, shape)
+    if not down and mean.shape != shape:
+        return NotImplemented
+    found = _image(g, x, mean, rstd, weight, axes)
+    if found is None or not (down or found.by_statistic):
+        return NotImplemented
+    if down:
+        near = mean.astype(x.dtype)
+        both = _down_rows(g, x, near, mean - near.astype(np.float64), rstd)
+        return found.out, *(a.reshape(shape).astype(x.dtype) for a in both)
+    total, dot = (a.reshape(shape) for a in found.sums)
+    return found.out, (dot * rstd).astype(x.dtype), total.astype(x.dtype)
 
 
 @jit
 def _down(y, x, near, rest, scale, start, stop):  # type: ignore[no-untyped-def]
-    """The sum of y * z over rows start to stop of x (B, I): (I,) in float64; z = (x - near - rest) * scale."""
-    total, part = np.zeros(x.shape[1]), np.zeros(x.shape[1], x.dtype)
+    """The sums of y * z and of y over rows start to stop: (2, I) in float64; z = (x - near - rest) * scale."""
+    total, part, plain = np.zeros((2, x.shape[1])), np.zeros(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
     for first in range(start, stop, 64):
         part[:] = 0
+        plain[:] = 0
         for b in range(first, min(first + 64, stop)):
             ys, xs, m, s = y[b], x[b], near[b], x.dtype.type(scale[b])
             o = x.dtype.type(rest[b] * scale[b])
             for i in range(part.size):
                 part[i] += ys[i] * ((xs[i] - m) * s - o)
-        total += part
+                plain[i] += ys[i]
+        total[0] += part
+        total[1] += plain
     return total
 
 
@@ -247,10 +285,8 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
         return NotImplemented
     near = mean.astype(x.dtype)
     rest = mean - near.astype(np.float64)
-    if is_rows(x, mean, None, None, x.dtype):
-        lead = next((axis for axis, n in enumerate(shape) if n != 1), x.ndim)
-        if mean.size == math.prod(x.shape[:lead]) and shape[lead:] == x.shape[lead:]:
-            return _down_rows(y, x, near, rest, rstd).reshape(shape).astype(x.dtype)
+    if along_rows(x, mean, shape):
+        return _down_rows(y, x, near, rest, rstd)[0].reshape(shape).astype(x.dtype)
     seen = _seen(x, np.broadcast_shapes(mean.shape, shape))
     if seen is None:
         return NotImplemented
@@ -262,7 +298,7 @@ def weight_sum(y: Array, x: Array, mean: Array, rstd: Array, shape: tuple[int, .
 
 
 def _down_rows(y: Array, x: Array, near: Array, rest: Array, rstd: Array) -> Array:
-    """The sum of y * z over rows, of which mean has one each: (entries of a row,)."""
+    """The sums of y * z and of y over rows, of which mean has one each: (2, entries of a row)."""
     count = near.size
     ys, xs = (whole(a).reshape(count, -1) for a in (y, x))
     numbers = [a.reshape(-1).astype(np.float64) for a in (rest, rstd)]
