@@ -172,10 +172,7 @@ def conv(x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, gro
 
 def _share(images: int, multiplications: int, work: Callable[[int, int], object]) -> None:
     """Call work over all images, on several threads if there is enough of it."""
-    if multiplications >= _LARGE:
-        threads.share(images, work, blas_work=True)
-    elif images:
-        work(0, images)
+    threads.share(images, work, pieces=0 if multiplications >= _LARGE else 1, blas_work=True)
 
 
 def _pointwise(w: Array, x: Array, out: Array, groups: int) -> None:
@@ -281,9 +278,14 @@ def conv_image(
         if min(map(min, border)) >= 0:
             return conv(y, _turned(w, groups), stride, (border[0], border[1]), dilation, groups)
     out: Array = memory.empty((n, c, *size), dtype)
+    wide = conv_wide.suits((y.shape[2], y.shape[3]), kernel, stride, dilation, padding, dtype)
+    wide = wide and groups < f and bool(np.isfinite(w).all())
 
     def work(start: int, stop: int) -> None:
-        _image_tiled(out[start:stop], y[start:stop], w, stride, padding, dilation, groups)
+        if wide:
+            conv_wide.image_into(out[start:stop], y[start:stop], w, padding, dilation, groups)
+        else:
+            _image_tiled(out[start:stop], y[start:stop], w, stride, padding, dilation, groups)
 
     _share(n, y.size * w[:1].size, work)
     return out

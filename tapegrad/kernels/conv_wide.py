@@ -19,11 +19,11 @@ from numpy.lib.stride_tricks import as_strided
 from . import memory
 from .windows import Array, Padding, Pair, cut
 
-__all__ = ["conv_into", "filter_sum", "suits"]
+__all__ = ["conv_into", "filter_sum", "image_into", "suits"]
 
 _COLUMNS = 1 << 21  # bytes of columns that are made and used at a time
 _CHANNELS = 1 << 20  # bytes of the image that a depthwise step works on at a time
-_WASTE = 1.35  # the largest ratio of padded to exact width for which this is worth while
+_WASTE = 1.4  # the largest ratio of padded to exact width for which this is worth while
 
 
 def suits(
@@ -153,6 +153,34 @@ def _depthwise_into(out: Array, x: Array, w: Array, padding: Padding, dilation: 
                     total += term
             exact_part = total.reshape(-1, tall, image.width)[..., :exact]
             out[i, channels.start * m : channels.stop * m] = exact_part
+
+
+def image_into(out: Array, y: Array, w: Array, padding: Padding, dilation: Pair, groups: int) -> None:
+    """The adjoint of conv_into in x: columns of outputs y (N, F, H', W') added to the images out (N, C, H, W).
+
+    w (F, C/groups, KH, KW) must be finite, since y is widened by zeros.
+    """
+    f, c, kernel, dtype = y.shape[1], out.shape[1], (w.shape[2], w.shape[3]), out.dtype
+    (tall, exact), width = _padded_size(out, padding, kernel, dilation)
+    filters = np.ascontiguousarray(w, dtype).reshape(groups, f // groups, -1).swapaxes(1, 2)  # (G, K, F/G)
+    k = c // groups * math.prod(kernel)
+    steps = _Steps(y, (tall, exact), width, groups * k, dtype)
+    image = _Flat(out, kernel, padding, dilation, dtype, steps.most)
+    columns, store = memory.empty((groups * k * steps.pixels,), dtype), memory.empty((f * steps.pixels,), dtype)
+    for images in steps.images:
+        n = images.stop - images.start
+        flat = image.flat[: n * c * image.area].reshape(n, c, image.area)
+        flat.fill(0)
+        for rows in steps.rows:
+            wide = _widen(y[images, :, rows], store, width).reshape(n, groups, f // groups, -1)
+            p = wide.shape[-1]
+            part = columns[: n * groups * k * p].reshape(n, groups, k, p)
+            np.matmul(filters, wide, out=part)
+            part, run = part.reshape(n, c, *kernel, p), p - width + exact  # the last row without what it is wider
+            for i, j in np.ndindex(*kernel):
+                start = (rows.start + i * dilation[0]) * width + j * dilation[1]
+                flat[:, :, start : start + run] += part[:, :, i, j, :run]
+        out[images] = image.inside[:n]
 
 
 def filter_sum(

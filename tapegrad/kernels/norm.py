@@ -96,8 +96,9 @@ def _each(work: Callable[[slice], object], blocks: list[slice], size: int) -> No
     if size >= _SHARED and len(blocks) > 1:
         threads.run([lambda block=block: work(block) for block in blocks], blas_work=True)  # type: ignore[misc]
     else:
-        for block in blocks:
-            work(block)
+        with threads.blas_alone():
+            for block in blocks:
+                work(block)
 
 
 def _summed(part: Callable[[slice], Array], blocks: list[slice], size: int) -> Array:

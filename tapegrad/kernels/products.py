@@ -9,12 +9,14 @@ products are left to BLAS's threads while nothing but products needs threads, an
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 
 from . import memory, threads
 from .windows import Array
 
-__all__ = ["matmul"]
+__all__ = ["matmul", "on_threads_of_blas"]
 
 # Multiplications from which OpenBLAS uses its own threads, for matrices and for a matrix by a vector.
 _BLAS_THREADS = 250_000
@@ -35,15 +37,23 @@ def matmul(x: Array, y: Array) -> Array:
     if work < (_BLAS_THREADS if y.shape[-1] > 1 < x.shape[-2] else _BLAS_THREADS_VECTOR):
         return np.matmul(x, y)  # type: ignore[no-any-return]
     before = pool.products
+    if work < _LARGE or x.dtype != y.dtype or x.dtype.char not in "fdFD" or x.shape[-1] != y.shape[-2]:
+        with on_threads_of_blas():
+            return np.matmul(x, y)  # type: ignore[no-any-return]
     if before >= _IN_A_ROW:
         return np.matmul(x, y)  # type: ignore[no-any-return]
-    if work < _LARGE or x.dtype != y.dtype or x.dtype.char not in "fdFD" or x.shape[-1] != y.shape[-2]:
-        with threads.blas:
-            out: Array = np.matmul(x, y)
-    else:
-        out = _shared(x, y)
+    out = _shared(x, y)
     pool.products = before + 1
     return out
+
+
+def on_threads_of_blas() -> AbstractContextManager[None]:
+    """A context for a product that BLAS may cut over its threads while nothing but products needs threads."""
+    pool = threads.pool
+    if pool.count == 1 or pool.products >= _IN_A_ROW:
+        return nullcontext()
+    pool.products += 1
+    return threads.blas_alone()
 
 
 def _shared(x: Array, y: Array) -> Array:
@@ -64,7 +74,7 @@ def _shared(x: Array, y: Array) -> Array:
     if lead and lead[0] >= threads.pool.count:
         threads.share(lead[0], by_matrix, blas_work=True)
     elif max(rows, columns) < _THIN * threads.pool.count:
-        with threads.blas:
+        with threads.blas_alone():
             np.matmul(x, y, out=out)
     elif rows >= columns:
         threads.share(rows, by_rows, blas_work=True)

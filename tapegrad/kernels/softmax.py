@@ -56,10 +56,7 @@ def by_rows(
             b = min(a + step, stop)
             f(rows[a:b], p[a:b], best[a:b], total[a:b])
 
-    if rows.size < _SHARED:
-        work(0, len(rows))
-    else:
-        threads.share(len(rows), work, blas_work=blas_work)
+    threads.share(len(rows), work, pieces=0 if rows.size >= _SHARED else 1, blas_work=blas_work)
     single = (*x.shape[:-1], 1)
     return p.reshape(x.shape), best.reshape(single), total.reshape(single)
 

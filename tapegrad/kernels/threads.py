@@ -16,13 +16,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
-__all__ = ["block", "get_num_threads", "run", "set_num_threads", "share"]
+__all__ = ["blas_alone", "block", "get_num_threads", "run", "set_num_threads", "share"]
 
 STACK = 1 << 20  # bytes: Python 3.13 needs as much to free a very long chain
 
@@ -30,7 +31,7 @@ STACK = 1 << 20  # bytes: Python 3.13 needs as much to free a very long chain
 # -- BLAS's own threads --------------------------------------------------------------------------------------
 
 
-class Blas:
+class Blas(AbstractContextManager[None]):
     """The thread count of the BLAS that NumPy has loaded; `known` says whether it can be set."""
 
     def __init__(self) -> None:
@@ -239,21 +240,33 @@ def block(alone: int) -> int:
     return alone if pool.count == 1 else 2 * alone
 
 
+def blas_alone() -> AbstractContextManager[None]:
+    """A context in which BLAS keeps to the thread that calls it.
+
+    Every call of it belongs into one, or into `run`: OpenBLAS's own threads stay awake for some 25 ms after a call, and
+    take a core from what is cut over the pool meanwhile.
+    """
+    if pool.count == 1 or inside.yes:
+        return _NOTHING
+    blas.find()
+    return blas
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
 def run(tasks: Sequence[Callable[[], Any]], blas_work: bool = False) -> None:
     """Call every task, on several threads at once; blas_work says that they call BLAS.
 
     A task must write where no other does. The first error that a task raises is raised when all have stopped.
     """
     threads = min(threads_for(blas_work), len(tasks))
-    if threads <= 1:
-        for task in tasks:
-            task()
-        return
-    if blas_work:
-        with blas:
+    with blas_alone() if blas_work else _NOTHING:
+        if threads <= 1:
+            for task in tasks:
+                task()
+        else:
             _run(tasks, threads)
-    else:
-        _run(tasks, threads)
 
 
 def _run(tasks: Sequence[Callable[[], Any]], threads: int) -> None:
@@ -286,7 +299,7 @@ def share(n: int, work: Callable[[int, int], Any], *, pieces: int = 0, blas_work
     pieces = min(n, pieces if pieces and threads > 1 else threads)
     if pieces <= 1:
         if n:
-            work(0, n)
+            run([lambda: work(0, n)], blas_work)
         return
     ends = [n * k // pieces for k in range(pieces + 1)]
     run([lambda a=a, b=b: work(a, b) for a, b in zip(ends, ends[1:], strict=False)], blas_work)  # type: ignore[misc]

@@ -194,7 +194,9 @@ def einsum_op(*xs, subscripts):
     """Sums of products by subscripts, explicit and without repeats inside one operand: "ij,jk->ik"."""
     if len(xs) == 1:
         return np.array(np.einsum(subscripts, xs[0]))
-    return np.einsum(subscripts, *xs, optimize=_path(subscripts, tuple([x.shape for x in xs])))
+    path = _path(subscripts, tuple([x.shape for x in xs]))
+    with products.on_threads_of_blas():
+        return np.einsum(subscripts, *xs, optimize=path)
 
 
 def _einsum_rule(g: Any, position: int, other_xs: tuple[Any, ...], xs_shape: Any, subscripts: str) -> Any:

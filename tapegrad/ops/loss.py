@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import memory
+from ..kernels import memory, threads
 from ..kernels.softmax import below, softmax
 from ..registry import ARRAY, Recorded, op, operand
 from ..samples import between, distinct, ints, positive, real
@@ -68,7 +68,8 @@ def _reduced(losses: Any, reduction: str) -> Any:
 def squared_error(x, y, *, reduction):
     """The mean or the sum of (x - y)**2 over all elements, x and y of one shape."""
     d = np.subtract(x, y).ravel()
-    out = np.dot(d, d)
+    with threads.blas_alone():
+        out = np.dot(d, d)
     if reduction == "sum":
         return out
     return out / d.size if d.size else out * np.nan
