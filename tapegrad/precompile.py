@@ -41,6 +41,7 @@ def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
 
     image = (16, 32, 16, 16)
     many = (1 << 15,)
+    yield "conv2d", pulled(lambda x, w: tg.conv2d(x, w, padding=1), (16, 8, 16, 16), (8, 8, 3, 3))
     yield "conv2d, depthwise", pulled(lambda x, w: tg.conv2d(x, w, padding=1, groups=32), image, (32, 1, 3, 3))
     yield "max_pool2d", pulled(lambda x: tg.max_pool2d(x, 2), image)
     yield "max_pool2d, windows that overlap", pulled(lambda x: tg.max_pool2d(x, 3, 2), image)

@@ -36,6 +36,7 @@ class Blas(AbstractContextManager[None]):
 
     def __init__(self) -> None:
         self.known = False
+        self.functions: ctypes.CDLL | None = None  # of the library that NumPy stands on, where that could be opened
         self.get: Callable[[], int] = lambda: 1
         self.set: Callable[[int], Any] = lambda n: None
         self.depth = 0
@@ -51,6 +52,7 @@ class Blas(AbstractContextManager[None]):
         try:
             umath = sys.modules["numpy._core._multiarray_umath"].__file__ or ""
             library = ctypes.PyDLL(umath)  # loaded already: this only looks symbols up, in what it depends on too
+            self.functions = library
         except (KeyError, OSError):
             library = None
         for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):

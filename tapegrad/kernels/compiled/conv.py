@@ -1,4 +1,4 @@
-"""Depthwise convolution at stride 1: each channel of an image is padded once and seen flat, so taps are long runs."""
+"""Convolution: by columns, or at stride 1 where channels have filters of their own: of flat padded planes, by taps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from .. import memory
 from ..choice import compiled
 from ..windows import out_size
+from . import columns
 from .arguments import real, share, whole
 from .jit import jit
 
@@ -161,7 +162,7 @@ def _flat(padding: Any) -> tuple[int, ...]:
 @compiled("conv.conv")
 def conv(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     if not _is_depthwise(x.shape[1], groups, stride, padding, x, w):
-        return NotImplemented
+        return columns.conv(x, w, stride, padding, dilation, groups)
     n, c, *image = x.shape
     f, _, *kernel = w.shape
     size = [out_size(s, k, 1, p, d) for s, k, p, d in zip(image, kernel, padding, dilation, strict=True)]
@@ -177,7 +178,7 @@ def conv_image(y: Any, w: Any, size: Any, stride: Any, padding: Any, dilation: A
     c, kernel = groups * w.shape[1], w.shape[2:]
     border = [(d * (k - 1) - a, d * (k - 1) - b) for k, d, (a, b) in zip(kernel, dilation, padding, strict=True)]
     if not _is_depthwise(c, groups, stride, border, y, w):
-        return NotImplemented
+        return columns.conv_image(y, w, size, stride, padding, dilation, groups)
     n, f, *size_out = y.shape
     out = memory.empty((n, c, *size), y.dtype)
     g = whole(y).reshape(n, c, f // c, *size_out)
@@ -190,7 +191,7 @@ def conv_image(y: Any, w: Any, size: Any, stride: Any, padding: Any, dilation: A
 @compiled("conv.conv_filter")
 def conv_filter(y: Any, x: Any, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     if not _is_depthwise(x.shape[1], groups, stride, padding, y, x):
-        return NotImplemented
+        return columns.conv_filter(y, x, size, stride, padding, dilation, groups)
     n, f, *size_out = y.shape
     c, pad = x.shape[1], _flat(padding)
     x, g = whole(x), whole(y).reshape(n, c, f // c, *size_out)
