@@ -347,6 +347,7 @@ class Walk:
                 else:
                     grads[source] = add(grads[source], value)
                 value = None  # so that the buffer is free for the next rule
+            calls = ()  # nor do gradients that came together stay
             if anomaly:
                 self.look(node, g)
             if not retain:

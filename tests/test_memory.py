@@ -143,6 +143,25 @@ def test_the_limit_is_kept_and_zero_switches_the_list_off() -> None:
         memory.set_limit(-1)
 
 
+def test_sizes_that_are_no_longer_asked_for_make_room() -> None:
+    memory.set_limit(8 << 20)
+    large = [memory.empty((1 << 20,), F32) for _ in range(2)]  # 4 MiB each: the list is full of them
+    del large
+    a = filled()
+    where = a.ctypes.data
+    del a
+    assert memory.empty(SHAPE, F32).ctypes.data == where
+    assert 4 << 20 <= memory.held() <= 8 << 20
+    assert memory.account.held == memory.held()
+    small = [filled() for _ in range(100)]  # more than fits, of one size: no more than the limit stays
+    del small
+    assert 7 << 20 <= memory.held() <= 8 << 20
+    b = memory.empty((3 << 20,), F32)  # 12 MiB: more than may ever be kept, and nothing goes for it
+    held = memory.held()
+    del b
+    assert memory.held() == held
+
+
 def test_threads_never_get_the_same_memory() -> None:
     errors: list[str] = []
 

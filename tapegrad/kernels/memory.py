@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from math import prod
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Lease(ndarray):
         # at any moment and in any thread: no locks, only steps that are atomic
         block: Any = self.base
         home = block.home
-        if account.held + home.size <= account.limit:
+        if account.held + home.size <= account.limit or _make_room(home):
             account.held += home.size
             home.blocks.append(block)
 
@@ -50,11 +51,12 @@ class Lease(ndarray):
 class Bin:
     """The free blocks of one size."""
 
-    __slots__ = ("blocks", "size")
+    __slots__ = ("blocks", "size", "used")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.blocks: list[Block] = []
+        self.used = 0  # when a block was last asked for, on the account's clock
 
 
 class Account:
@@ -62,6 +64,7 @@ class Account:
 
     held = 0
     limit = 256 << 20
+    clock = 0
 
 
 account = Account()
@@ -85,6 +88,24 @@ def _new_block(home: Bin) -> Block:
     block.start = -block.ctypes.data % ALIGN
     block.home = home
     return block
+
+
+def _make_room(home: Bin) -> bool:
+    """Drop blocks of sizes that were asked for less lately than this one; whether a block of it fits now."""
+    if home.size > account.limit:
+        return False
+    others = [other for other in list(_by_size.values()) if other.blocks and other.used < home.used]
+    for other in sorted(others, key=_USED):
+        while account.held + home.size > account.limit:
+            try:
+                other.blocks.pop()
+            except IndexError:
+                break
+            account.held -= other.size
+    return account.held + home.size <= account.limit
+
+
+_USED = attrgetter("used")
 
 
 def _take(home: Bin) -> Any:
@@ -123,6 +144,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
     home = _bins.get(nbytes) or _bin(nbytes)
+    account.clock = home.used = account.clock + 1
     block = _take(home) if home.blocks else None
     if block is None:
         block = _new_block(home)
