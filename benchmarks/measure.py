@@ -18,7 +18,7 @@ import numpy as np
 __all__ = ["Load", "Result", "compare", "measure", "quantile"]
 
 SAMPLE = 0.02  # seconds: a sample is as many calls as take this long
-PAUSE = 0.005  # seconds before a sample: threads of the library before may spin that long for more work
+WARM = 0.05  # seconds of calls before a sample, while threads of the library before stop spinning (OpenBLAS: 25 ms)
 DIRTY = 0.1  # of the cores' time taken by others: more, and the row says so
 
 
@@ -100,6 +100,13 @@ def once(step: Callable[[], Any], calls: int) -> float:
     return (time.perf_counter() - start) / calls
 
 
+def warm(step: Callable[[], Any]) -> None:
+    """Call the step for a while, as a loop that trains would."""
+    end = time.perf_counter() + WARM
+    while time.perf_counter() < end:
+        step()
+
+
 def measure(
     name: str, threads: int, steps: dict[str, Callable[[], list[Any]]], missing: dict[str, str], rounds: int,
     budget: float = 12.0, tolerance: float = 2e-3, kinks: bool = False,
@@ -119,8 +126,7 @@ def measure(
     for k in range(rounds):
         order = list(steps) if k % 2 == 0 else list(steps)[::-1]
         for library in order:
-            time.sleep(PAUSE)
-            steps[library]()
+            warm(steps[library])
             seconds[library].append(once(steps[library], calls[library]))
     base = seconds[next(iter(steps))]
     ratios = {library: [a / b for a, b in zip(base, times, strict=True)] for library, times in seconds.items()}

@@ -365,7 +365,8 @@ class _Rows:
         # what the mean loses as a number of x's precision, in standard deviations
         self.rest = ((mean.reshape(count, 1) - self.near) * exact).astype(x.dtype)
         self.exact = not (np.abs(self.rest) > np.finfo(x.dtype).eps / 4).any()
-        self.blocks = cut(count, _BLOCK // max(1, self.x.shape[1] * x.itemsize))
+        # no more rows than may be summed in the precision of x
+        self.blocks = cut(count, min(_RUN, _BLOCK // max(1, self.x.shape[1] * x.itemsize)))
 
     def flat(self, a: Array) -> Array:
         return np.ascontiguousarray(a).reshape(self.x.shape)
