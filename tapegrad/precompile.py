@@ -52,6 +52,8 @@ def _steps(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
         "batch_norm",
         pulled(lambda x, w, b: tg.batch_norm(x, None, None, w, b, training=True), image, (32,), (32,)),
     )
+    yield "batch_norm, without weight", pulled(lambda x: tg.batch_norm(x, training=True), image)
+    yield "batch_norm, only weight", pulled(lambda w: tg.batch_norm(x, None, None, w, None, training=True), (32,))
     yield "layer_norm", pulled(lambda x, w, b: tg.layer_norm(x, (64,), w, b), (512, 64), (64,), (64,))
     labels = rng.integers(0, 64, 512)
     yield "cross_entropy", pulled(lambda x: tg.cross_entropy(x, labels), (512, 64))
