@@ -84,6 +84,9 @@ def test_what_is_left_to_numpys_form(monkeypatch) -> None:
     many, filters = np.ones((2, 64, 16, 16), np.float32), np.ones((64, 64, 3, 3), np.float32)
     assert winograd.suits(many.shape, 64, (16, 16), (3, 3), *rest, many.dtype)
     assert columns.conv(many, filters, *rest) is NotImplemented
-    monkeypatch.setitem(blas._found, "f", 0)  # another BLAS
-    assert columns.conv(x, w, *rest) is NotImplemented
-    assert columns.conv(x.astype(float), w.astype(float), *rest) is not NotImplemented
+    monkeypatch.setattr(threads.blas, "functions", None)  # another BLAS
+    blas.address.cache_clear()
+    try:
+        assert columns.conv(x, w, *rest) is NotImplemented
+    finally:
+        blas.address.cache_clear()

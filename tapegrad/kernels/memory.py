@@ -95,7 +95,7 @@ def _make_room(home: Bin) -> bool:
     if home.size > account.limit:
         return False
     others = [other for other in list(_by_size.values()) if other.blocks and other.used < home.used]
-    for other in sorted(others, key=_USED):
+    for other in sorted(others, key=attrgetter("used")):
         while account.held + home.size > account.limit:
             try:
                 other.blocks.pop()
@@ -103,9 +103,6 @@ def _make_room(home: Bin) -> bool:
                 break
             account.held -= other.size
     return account.held + home.size <= account.limit
-
-
-_USED = attrgetter("used")
 
 
 def _take(home: Bin) -> Any:

@@ -67,8 +67,12 @@ class Layout:
         return [slice(0, kept)], cut(outer, _BLOCK // max(1, kept * inner * itemsize))
 
     def along(self, a: Array) -> Array:
-        """One number per statistic (B, 1) as NumPy multiplies by it quickest: for several A repeated, (B, I)."""
-        return a if self.folded[0] == 1 else np.repeat(a, self.folded[2], axis=1)
+        """One number per statistic (B, 1) as NumPy multiplies by it quickest: for short runs repeated, (B, I).
+
+        Where a copy of it would be more than an eighth of x, it stays as it is.
+        """
+        outer, _, inner = self.folded
+        return np.repeat(a, inner, axis=1) if outer >= 8 and inner <= _RUN else a
 
 
 def _total(a: Array) -> Array:

@@ -9,6 +9,7 @@ products are left to BLAS's threads while nothing but products needs threads, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -28,23 +29,29 @@ _IN_A_ROW = 32
 _THIN = 32  # rows or columns that each thread should have at least
 
 
+_plain: Callable[[Array, Array], Array] = np.matmul
+
+
 def matmul(x: Array, y: Array) -> Array:
     """np.matmul(x, y), of arrays."""
     pool = threads.pool
-    if pool.count == 1 or x.ndim < 2 or y.ndim < 2:
-        return np.matmul(x, y)  # type: ignore[no-any-return]
-    work = x.size * y.shape[-1]
-    if work < (_BLAS_THREADS if y.shape[-1] > 1 < x.shape[-2] else _BLAS_THREADS_VECTOR):
-        return np.matmul(x, y)  # type: ignore[no-any-return]
-    before = pool.products
-    if work < _LARGE or x.dtype != y.dtype or x.dtype.char not in "fdFD" or x.shape[-1] != y.shape[-2]:
+    if pool.count == 1 or not x.ndim or not y.ndim:
+        return _plain(x, y)
+    rows, columns = x.shape[-2] if x.ndim > 1 else 1, y.shape[-1] if y.ndim > 1 else 1
+    work = max(x.size * columns, y.size * rows)
+    if work < (_BLAS_THREADS if rows > 1 < columns else _BLAS_THREADS_VECTOR):
+        return _plain(x, y)
+    if work < _LARGE or pool.products >= _IN_A_ROW or not _can_share(x, y):
         with on_threads_of_blas():
-            return np.matmul(x, y)  # type: ignore[no-any-return]
-    if before >= _IN_A_ROW:
-        return np.matmul(x, y)  # type: ignore[no-any-return]
+            return _plain(x, y)
+    before = pool.products
     out = _shared(x, y)
     pool.products = before + 1
     return out
+
+
+def _can_share(x: Array, y: Array) -> bool:
+    return x.dtype == y.dtype and x.dtype.char in "fdFD" and min(x.ndim, y.ndim) > 1 and x.shape[-1] == y.shape[-2]
 
 
 def on_threads_of_blas() -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ installed, and its thread count is the one that `kernels.threads` holds at 1. Wi
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,15 @@ from .. import threads
 __all__ = ["address", "gemm"]
 
 _ROWS, _PLAIN, _TURNED = 101, 111, 112  # CBLAS's numbers for row-major matrices, as they are and transposed
-_found: dict[str, int] = {}
+_NAMES = {"f": "scipy_cblas_sgemm64_", "d": "scipy_cblas_dgemm64_"}  # with 64-bit integers, as gemm passes them
 
 
+@cache
 def address(dtype: np.dtype[Any]) -> int:
     """Where the product of matrices of float32 or float64 stands; 0 if this BLAS is not known."""
-    if not _found:
-        threads.blas.find()
-        functions = threads.blas.functions
-        for char, name in (("f", "sgemm"), ("d", "dgemm")):
-            # with 64-bit integers, as gemm passes them
-            function = None if functions is None else getattr(functions, f"scipy_cblas_{name}64_", None)
-            _found[char] = ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
-    return _found[dtype.char]
+    threads.blas.find()
+    function = getattr(threads.blas.functions, _NAMES[dtype.char], None)
+    return 0 if function is None else ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _gemm(context: Any, where: Any, turned: Any, m: Any, n: Any, k: Any, a: Any, lda: Any, b: Any, ldb: Any,

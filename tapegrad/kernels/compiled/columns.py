@@ -56,17 +56,23 @@ class _How:
 
 
 @jit
+def _place(c, y, b, channels, sizes):  # type: ignore[no-untyped-def]
+    """Of the pixels of a row y that fall into plane column b: the first, and where in the planes it stands."""
+    _, _, sh, sw, top, left, _, _, width, area = sizes
+    first, plane = (b - left) % sw, (y + top) % sh * sw + b
+    return first, (plane * channels + c) * area + (y + top) // sh * width + (first + left) // sw
+
+
+@jit
 def _load(x, flat, sizes):  # type: ignore[no-untyped-def]
     """An image (C, H, W) into its planes; their border is 0 already."""
-    _, _, sh, sw, top, left, _, _, width, area = sizes
+    sw, width = sizes[3], sizes[8]
     for c in range(x.shape[0]):
         for y in range(x.shape[1]):
-            row, plane = (y + top) // sh, (y + top) % sh * sw
             for b in range(sw):
-                first = (b - left) % sw
-                start = ((plane + b) * x.shape[0] + c) * area + row * width + (first + left) // sw
+                first, start = _place(c, y, b, x.shape[0], sizes)
                 line, part = x[c, y, first:], flat[start : start + width]
-                if sw == 1:
+                if sw == 1:  # a loop that is a plain copy
                     for q in range(line.size):
                         part[q] = line[q]
                 else:
@@ -77,16 +83,18 @@ def _load(x, flat, sizes):  # type: ignore[no-untyped-def]
 @jit
 def _take(flat, x, sizes):  # type: ignore[no-untyped-def]
     """The adjoint of _load: what is in the planes, as an image."""
-    _, _, sh, sw, top, left, _, _, width, area = sizes
+    sw, width = sizes[3], sizes[8]
     for c in range(x.shape[0]):
         for y in range(x.shape[1]):
-            row, plane = (y + top) // sh, (y + top) % sh * sw
             for b in range(sw):
-                first = (b - left) % sw
-                start = ((plane + b) * x.shape[0] + c) * area + row * width + (first + left) // sw
+                first, start = _place(c, y, b, x.shape[0], sizes)
                 line, part = x[c, y, first:], flat[start : start + width]
-                for q in range((line.size + sw - 1) // sw):
-                    line[q * sw] = part[q]
+                if sw == 1:
+                    for q in range(line.size):
+                        line[q] = part[q]
+                else:
+                    for q in range((line.size + sw - 1) // sw):
+                        line[q * sw] = part[q]
 
 
 @jit
@@ -140,6 +148,18 @@ def _widen(y, rows, start, outputs, width):  # type: ignore[no-untyped-def]
 
 
 @jit
+def _cut(outputs, y, rows, start, width):  # type: ignore[no-untyped-def]
+    """Rows of outputs as `_widen` lays them, without what is too wide, into y (F, H', W')."""
+    at = 0
+    for f in range(y.shape[0]):
+        for r in range(start, start + rows):
+            line, part = y[f, r], outputs[at : at + width]
+            for q in range(line.size):
+                line[q] = part[q]
+            at += width
+
+
+@jit
 def _forward(x, w, out, groups, flat, columns, outputs, sizes, function, start, stop):  # type: ignore[no-untyped-def]
     """Images start to stop of x (N, C, H, W) with filters w (F, K), K = C/groups * KH * KW, into out (N, F, H', W')."""
     width, none = sizes[8], x.dtype.type(0)
@@ -154,13 +174,7 @@ def _forward(x, w, out, groups, flat, columns, outputs, sizes, function, start, 
             for g in range(groups):
                 gemm(function, 0, f, places, k, w[g * f :].ctypes.data, k, columns[g * k * places :].ctypes.data,
                      places, none, outputs[g * f * places :].ctypes.data, places)  # fmt: skip
-            at = 0
-            for c in range(out.shape[1]):
-                for r in range(row, row + rows):
-                    line, part = out[a, c, r], outputs[at : at + width]
-                    for q in range(line.size):
-                        line[q] = part[q]
-                    at += width
+            _cut(outputs, out[a], rows, row, width)
 
 
 @jit
