@@ -175,7 +175,7 @@ from .ops.index import (
     tril,
     triu,
 )
-from .ops.linalg import cross, dot, einsum, inner, kron, matmul, outer, tensordot, trace, vdot, vecdot
+from .ops.product import cross, dot, einsum, inner, kron, matmul, outer, tensordot, trace, vdot, vecdot
 from .ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -221,7 +221,7 @@ from .ops.reduce import (
     sum,
     var,
 )
-from .ops.sorting import (
+from .ops.discrete import (
     all,
     any,
     argmax,
@@ -240,8 +240,8 @@ from .ops.sorting import (
     isreal,
     nonzero,
     searchsorted,
-    sort,
 )
+from .ops.sorting import sort
 from .ops.structure import (
     append,
     array_split,

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .ops.structure import cast
-from .registry import BY_NUMPY, Leaf, Recorded, operand, stack_nested
-from .tensor import Tensor, refused
+from .ops import spaced
+from .ops.structure import broadcast_to_op, cast
+from .ops.structure import copy as _copy
+from .registry import BY_NUMPY, WITHOUT, Leaf, Recorded, array_of, numpy_name, operand, refuse, stack_nested
+from .tensor import Tensor
 
 __all__ = [
-    "arange", "array", "asarray", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "geomspace",
+    "arange", "array", "asarray", "empty", "empty_like", "eye", "from_numpy", "frombuffer",
+    "fromfile", "fromfunction", "fromiter", "full", "full_like", "geomspace",
     "identity", "linspace", "logspace", "ones", "ones_like", "tensor", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -40,9 +43,8 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
         if dtype is not None and a.dtype != np.dtype(dtype):
             return cast(a, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
         return a.copy() if copy else a  # type: ignore[attr-defined, return-value]
-    if refused(a):
-        raise TypeError(f"asarray: a {type(a).__name__} cannot be a Tensor; pass a plain ndarray")
-    out = np.array(a, dtype=dtype) if copy else np.asarray(a, dtype=dtype)
+    refuse(a, "asarray")
+    out = array_of(a, "asarray", dtype, copy)
     operand(out, "asarray")
     return _adopt(out, shared=isinstance(a, np.ndarray) and np.may_share_memory(out, a))
 
@@ -58,66 +60,130 @@ def from_numpy(a: Any) -> Tensor:
     return asarray(a)
 
 
-def zeros(shape: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """Zeros of a shape; float64 unless dtype says otherwise."""
-    return _adopt(np.zeros(shape, np.float64 if dtype is None else dtype), requires_grad)
-
-
-def ones(shape: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """Ones of a shape; float64 unless dtype says otherwise."""
-    return _adopt(np.ones(shape, dtype), requires_grad)
-
-
-def empty(shape: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """A Tensor of a shape, not filled."""
-    return _adopt(np.empty(shape, np.float64 if dtype is None else dtype), requires_grad)
-
-
-def full(shape: Any, fill_value: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
-    """A Tensor of a shape filled with one value."""
-    return _adopt(np.full(shape, _plain(fill_value, "full"), dtype), requires_grad)
-
-
 def _plain(x: Any, name: str) -> Any:
     if isinstance(x, Recorded):
         if x.requires_grad:
-            raise TypeError(f"{name}: a value that requires grad cannot fill a new leaf; use tg.broadcast_to")
+            raise TypeError(f"{name}: a value that requires grad cannot go into a new leaf; compute with it instead")
         return x._data
     return x
 
 
-def _like(f: Any) -> Any:
-    def like(x: Any, /, *args: Any, requires_grad: bool = False, **kwargs: Any) -> Tensor:
-        args = tuple(_plain(a, f.__name__) for a in args)
-        kwargs = {k: _plain(v, f.__name__) for k, v in kwargs.items()}
-        return _adopt(f(x._data if isinstance(x, Recorded) else x, *args, **kwargs), requires_grad)
+def _made(f: Any, doc: str, prototype: bool = False) -> Any:
+    """A creation function of NumPy's, giving a Tensor; `like=` finds it too. Of a prototype only the type is used."""
 
-    like.__name__ = like.__qualname__ = f.__name__
-    like.__doc__ = f"A new Tensor of the shape and dtype of x; arguments as in numpy.{f.__name__}."
-    BY_NUMPY[f] = like
-    return like
-
-
-zeros_like = _like(np.zeros_like)
-ones_like = _like(np.ones_like)
-empty_like = _like(np.empty_like)
-full_like = _like(np.full_like)
-
-
-def _made(f: Any, doc: str) -> Any:
     def make(*args: Any, requires_grad: bool = False, **kwargs: Any) -> Tensor:
+        if prototype and args and isinstance(args[0], Recorded):
+            args = (args[0]._data, *args[1:])
         args = tuple(_plain(a, f.__name__) for a in args)
         return _adopt(f(*args, **{k: _plain(v, f.__name__) for k, v in kwargs.items()}), requires_grad)
 
     make.__name__ = make.__qualname__ = f.__name__
-    make.__doc__ = f"{doc} Arguments as in numpy.{f.__name__}."
+    make.__doc__ = f"{doc} Arguments as in numpy.{f.__name__}, and requires_grad."
+    BY_NUMPY[f] = make
+    WITHOUT[f] = "it makes a new leaf"
     return make
 
 
+zeros = _made(np.zeros, "Zeros of a shape; float64 unless dtype says otherwise.")
+ones = _made(np.ones, "Ones of a shape; float64 unless dtype says otherwise.")
+empty = _made(np.empty, "A Tensor of a shape, not filled.")
 arange = _made(np.arange, "Numbers from start to stop, stop left out, step apart.")
-linspace = _made(np.linspace, "Evenly spaced numbers, both ends included.")
-logspace = _made(np.logspace, "Numbers evenly spaced on a logarithmic scale, by exponents.")
-geomspace = _made(np.geomspace, "Numbers evenly spaced on a logarithmic scale, by ends.")
 eye = _made(np.eye, "Ones on a diagonal, zeros elsewhere.")
 identity = _made(np.identity, "The identity matrix.")
 tri = _made(np.tri, "Ones on and below a diagonal.")
+zeros_like = _made(np.zeros_like, "Zeros of the shape and dtype of another.", True)
+ones_like = _made(np.ones_like, "Ones of the shape and dtype of another.", True)
+empty_like = _made(np.empty_like, "A Tensor of the shape and dtype of another, not filled.", True)
+fromfunction = _made(np.fromfunction, "A function of the indices, called once with all of them.")
+fromiter = _made(np.fromiter, "The numbers that an iterator gives.")
+frombuffer = _made(np.frombuffer, "The numbers in a buffer, read-only if that is.")
+fromfile = _made(np.fromfile, "The numbers in a binary or text file.")
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, *args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:
+    """A Tensor of a shape filled with one value; if that is a Tensor, it has the gradient. See numpy.full."""
+    if isinstance(fill_value, Recorded) and fill_value.requires_grad:
+        shape = (shape,) if np.ndim(shape) == 0 else shape
+        return _filled(np.full(shape, fill_value._data, dtype, *args, **kwargs), fill_value)
+    return _adopt(np.full(shape, _plain(fill_value, "full"), dtype, *args, **kwargs), requires_grad)
+
+
+def full_like(a: Any, fill_value: Any, *args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:
+    """A Tensor of the shape and dtype of another, filled with one value. Arguments as in numpy.full_like."""
+    a = a._data if isinstance(a, Recorded) else a
+    if isinstance(fill_value, Recorded) and fill_value.requires_grad:
+        return _filled(np.full_like(a, fill_value._data, *args, **kwargs), fill_value)
+    return _adopt(np.full_like(a, _plain(fill_value, "full_like"), *args, **kwargs), requires_grad)
+
+
+BY_NUMPY[np.full], BY_NUMPY[np.full_like] = full, full_like
+
+
+def _filled(plain: Any, value: Any) -> Any:
+    return broadcast_to_op(cast(value, dtype=plain.dtype), shape=plain.shape)
+
+
+def _between(f: Any) -> Any:
+    """Evenly spaced numbers as a Tensor, also between plain numbers."""
+
+    def make(*args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:
+        y = f(*args, **kwargs)
+        if isinstance(y, tuple):
+            return tuple([v if isinstance(v, Recorded) else _adopt(v, requires_grad) for v in y])
+        return y if isinstance(y, Recorded) else _adopt(y, requires_grad)
+
+    make.__name__ = make.__qualname__ = f.__name__
+    make.__doc__ = f"{f.__doc__} Arguments as in numpy.{f.__name__}, and requires_grad; the ends may be Tensors."
+    return make
+
+
+linspace, geomspace, logspace = _between(spaced.linspace), _between(spaced.geomspace), _between(spaced.logspace)
+
+# -- what NumPy calls for `like=` ----------------------------------------------------------------------------
+
+
+@numpy_name(np.array)
+def _array(
+    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0,
+    ndmax: int = 0,
+) -> Any:  # fmt: skip
+    """numpy.array(..., like=t): a Tensor, stacked from the Tensors in a list."""
+    if isinstance(object, (list, tuple)) and _holds(object):
+        object = stack_nested(object, "array")
+    if not isinstance(object, Recorded):
+        more = {"ndmax": ndmax} if ndmax else {}
+        return tensor(np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **more))  # type: ignore[call-overload]
+    t = asarray(object, dtype, copy=copy)
+    if order not in ("K", "A", None):
+        t = _copy(t, order)
+    return t if t.ndim >= ndmin else t.reshape((1,) * (ndmin - t.ndim) + t.shape)
+
+
+@numpy_name(np.asarray, np.asanyarray)
+def _asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
+    """numpy.asarray(..., like=t)."""
+    t = asarray(a, dtype, copy=copy)
+    return t if order in (None, "K", "A") else _copy(t, order)
+
+
+@numpy_name(np.ascontiguousarray)
+def _ascontiguousarray(a: Any, dtype: Any = None) -> Any:
+    """numpy.ascontiguousarray(..., like=t)."""
+    t = asarray(a, dtype)
+    return t if t.ndim else t.reshape(1)
+
+
+@numpy_name(np.asfortranarray)
+def _asfortranarray(a: Any, dtype: Any = None) -> Any:
+    """numpy.asfortranarray(..., like=t)."""
+    return _copy(asarray(a, dtype), "F")
+
+
+@numpy_name(np.require)
+def _require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
+    """numpy.require(..., like=t): memory is the engine's business, so a Tensor that owns its memory in C order."""
+    wanted = {str(r).upper() for r in ([requirements] if isinstance(requirements, str) else requirements or ())}
+    t = asarray(a, dtype)
+    if wanted & {"F", "F_CONTIGUOUS", "FORTRAN"}:
+        return _copy(t, "F")
+    return _copy(t, "C") if wanted else t

@@ -1,75 +1,133 @@
 """What happens when NumPy is called on a Tensor: look the function up in BY_NUMPY, or refuse it by name.
 
-Never runs a NumPy function it has no op for: nothing is detached silently.
+Never runs a NumPy function it has no op for: nothing is detached silently, and no keyword is left out.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .ops import ufunc_methods as methods
 from .ops.elementwise import where_op
-from .ops.structure import astype, deliver, reshape_op
-from .registry import BY_NUMPY, REFUSED, Recorded, operand
+from .ops.structure import astype, copy, deliver, deliverable, expand_dims, moveaxis
+from .refusals import REFUSED, reason
+from .registry import BY_NUMPY, Recorded, operand
 
 __all__ = ["array_function", "array_ufunc"]
 
+METHODS: dict[str, Callable[..., Any]] = {
+    "reduce": methods.reduce, "accumulate": methods.accumulate, "reduceat": methods.reduceat, "at": methods.at,
+}  # fmt: skip
+
 
 def _refuse(name: str, key: Any) -> TypeError:
-    why = REFUSED.get(key, "it has no differentiable version here yet")
+    why = reason(key) or "it has no differentiable version here yet"
     return TypeError(f"{name} on a Tensor: {why}. For its value alone, pass t.detach().numpy().")
 
 
 def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc.method(*inputs, **kwargs), some of them Tensors."""
-    name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    handler = BY_NUMPY.get(ufunc)
     if method == "__call__":
-        handler = BY_NUMPY.get(ufunc)
         if handler is None:
-            raise _refuse(name, ufunc)
-        return _call(name, ufunc, handler, inputs, kwargs) if kwargs else handler(*inputs)
-    handler = BY_NUMPY.get((ufunc, method))
-    if handler is not None:
-        x, *rest = inputs
-        if method in ("reduce", "accumulate"):
-            kwargs.setdefault("axis", rest.pop(0) if rest else 0)
-            if "out" in kwargs:
-                (kwargs["out"],) = kwargs["out"]
-            return handler(x, *rest, **kwargs)
-        return handler(*inputs, **kwargs)
-    if method == "outer" and ufunc in BY_NUMPY:
-        x, y = operand(inputs[0], name), operand(inputs[1], name)
-        return array_ufunc(ufunc, "__call__", (reshape_op(x, shape=x.shape + (1,) * y.ndim), y), kwargs)
-    raise _refuse(name, (ufunc, method))
+            handler = _from_scipy(ufunc)
+        return _call(ufunc, handler, inputs, kwargs) if kwargs else handler(*inputs)
+    name = f"numpy.{ufunc.__name__}.{method}"
+    if handler is None or ufunc in REFUSED:
+        raise _refuse(name, ufunc)
+    if method == "outer":
+        return methods.outer(ufunc, *inputs, call=lambda x, y, **kw: _call(ufunc, handler, (x, y), kw), **kwargs)
+    if ufunc.signature is not None:
+        raise RuntimeError(f"{name}: a ufunc with the signature {ufunc.signature} has no {method}")
+    if "out" in kwargs:
+        (kwargs["out"],) = kwargs["out"]
+    return METHODS[method](ufunc, *inputs, **kwargs)
 
 
-def _call(name: str, ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A ufunc with keywords: out, where (with out), dtype; a gufunc's own are its handler's business."""
+def _from_scipy(ufunc: Any) -> Any:
+    """The handler of a ufunc that no one in NumPy has: one of scipy.special's, which are known once that is loaded."""
+    if "scipy.special" in sys.modules and ufunc not in REFUSED:
+        from .ops.special import scipy_ufuncs
+
+        for one, handler in scipy_ufuncs().items():
+            BY_NUMPY.setdefault(one, handler)
+        if ufunc in BY_NUMPY:
+            return BY_NUMPY[ufunc]
+    raise _refuse(f"numpy.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else ufunc.__name__, ufunc)
+
+
+def _call(ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc with keywords: out, where (with out), dtype, casting, order; and axes, axis, keepdims of a gufunc."""
+    name = f"numpy.{ufunc.__name__}"
     kwargs = dict(kwargs)
     out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
-    casting = kwargs.pop("casting", "same_kind")
-    for harmless in ("order", "subok"):
-        kwargs.pop(harmless, None)
-    if kwargs and ufunc.signature is None:
+    casting, order = kwargs.pop("casting", "same_kind"), kwargs.pop("order", "K")
+    kwargs.pop("subok", None)  # there are no subclasses of Tensor to keep or to drop
+    core = {k: kwargs.pop(k) for k in ("axes", "axis", "keepdims") if k in kwargs}
+    if kwargs or (core and ufunc.signature is None):
         raise TypeError(
-            f"{name} on a Tensor: the keyword {', '.join(kwargs)} is not supported; out, where and dtype are"
+            f"{name} on a Tensor: the keyword {', '.join([*kwargs, *core])} is not supported; out, where, dtype, "
+            "casting and order are"
         )
-    if out is not None:
-        out = out if len(out) > 1 else out[0]
-        if isinstance(out, tuple):
-            raise TypeError(f"{name} on a Tensor: out= for several results is not supported; assign them instead")
-    if where is not True and out is None:
+    outs = (None,) * ufunc.nout if out is None else out
+    if where is not True and any([o is None for o in outs]):
         raise TypeError(f"{name} on a Tensor: where= needs out=, or the rest would be undefined; or write tg.where")
     if dtype is not None:
         arrays = [operand(x, name) for x in inputs]
         if not all(np.can_cast(x.dtype, dtype, casting) for x in arrays):
             raise TypeError(f"{name}: cannot cast the inputs to {np.dtype(dtype)} by the rule {casting!r}")
         inputs = tuple(astype(x, dtype) for x in arrays)
-    result = handler(*inputs, **kwargs)
-    if out is not None and where is not True:
-        result = where_op(operand(where, name), result, out if isinstance(out, Recorded) else out.copy())
-    return deliver(result, out, name)
+    result = _on_axes(ufunc, handler, inputs, core) if core else handler(*inputs)
+    results = result if isinstance(result, tuple) else (result,)
+    if order not in ("K", None):
+        results = tuple([copy(r, order) for r in results])
+    if out is None:
+        return results if ufunc.nout > 1 else results[0]
+    for r, o in zip(results, outs, strict=True):  # all are looked at before any is written
+        deliverable(r, o, name, casting)
+    delivered = []
+    for r, o in zip(results, outs, strict=True):
+        if where is not True:
+            r = where_op(operand(where, name), r, o if isinstance(o, Recorded) else o.copy())
+        delivered.append(deliver(r, o, name, casting))
+    return tuple(delivered) if ufunc.nout > 1 else delivered[0]
+
+
+def _on_axes(ufunc: Any, handler: Any, inputs: tuple[Any, ...], core: dict[str, Any]) -> Any:
+    """A gufunc with axes=, or axis= and keepdims=: its core axes brought last, and those of the result put in place."""
+    name = f"numpy.{ufunc.__name__}"
+    ins, outs = (part.strip("()").split("),(") for part in ufunc.signature.split("->"))
+    arrays = [operand(x, name) for x in inputs]
+    counts = [len([d for d in part.split(",") if d]) for part in (*ins, *outs)]
+    if ufunc is np.matmul:  # a vector has one core axis and takes one from the result
+        counts = [min(2, x.ndim) for x in arrays]
+        counts.append(sum(counts) - 2)
+    axes, axis = core.get("axes"), core.get("axis")
+    if axes is not None and axis is not None:
+        raise TypeError(f"{name}: give axis or axes, not both")
+    if axes is None:
+        one = -1 if axis is None else axis
+        if max(counts) > 1:
+            raise TypeError(f"{name}: axis= and keepdims= are for ufuncs of one core axis; give axes=")
+        axes = [one] * len(arrays)
+    axes = [tuple(a) if isinstance(a, (tuple, list)) else (a,) for a in axes]
+    if len(axes) == len(arrays) and counts[-1] == 0:
+        axes.append(())
+    if [len(a) for a in axes] != counts:
+        raise ValueError(
+            f"{name}: axes={core.get('axes')} do not name the core axes {counts} of the inputs and the result"
+        )
+    moved = [
+        moveaxis(x, a, tuple(range(-len(a), 0))) if a else x for x, a in zip(arrays, axes, strict=False)
+    ]  # zip ends with the inputs
+    y = handler(*moved)
+    if core.get("keepdims"):
+        return expand_dims(y, axes[0])
+    return moveaxis(y, tuple(range(-len(axes[-1]), 0)), axes[-1]) if axes[-1] else y
 
 
 def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ which values a node keeps, and how they are handed to the rule. Nothing is inspe
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -25,14 +26,12 @@ __all__ = ["OPS", "BY_NUMPY", "Op", "Placed", "Recorded", "op", "ufunc", "numpy_
 
 OPS: dict[str, Op] = {}  # every op by name: tests, docs, printing and interop read this table
 BY_NUMPY: dict[Any, Callable[..., Any]] = {}  # NumPy function, ufunc or (ufunc, method) -> ours
-REFUSED: dict[Any, str] = {  # NumPy function -> why it has no derivative here, and what to use instead
-    np.spacing: "it reads the bits of a float, and has no derivative that means anything",
-    np.nextafter: "it steps to the next float, and has no derivative that means anything; add the step you mean",
-}
+WITHOUT: dict[Any, str] = {}  # those among them whose gradient is zero, or that have none, and why
 KINDS = ("elementwise", "linear", "multilinear", None)
 NOTHING: dict[str, Any] = {}
 
 ndarray = np.ndarray
+NUMBERS = (int, complex, bool, np.number, np.bool_)  # constants of an op that stay as they are, besides arrays
 PLAIN = frozenset((float, int, np.ndarray))  # constants that the short way through a call takes as they are
 new = object.__new__
 
@@ -122,10 +121,35 @@ def operand(x: Any, name: str = "asarray") -> Any:
     if type(x) is not ndarray:
         if isinstance(x, (list, tuple)) and _holds_tensor(x):
             return stack_nested(x, name)
-        x = np.asarray(x)
+        refuse(x, name)
+        x = array_of(x, name)
     if x.dtype.kind not in "fciub":
         raise TypeError(f"{name}: dtype {x.dtype} cannot be used here; floats, complex, integers and bools can")
     return x
+
+
+def refuse(x: Any, name: str) -> None:
+    """Raise for a class of arrays whose operators mean something else, or that hides some of its values."""
+    masked = sys.modules.get("numpy.ma")  # not imported: then nobody has one
+    if isinstance(x, np.matrix):
+        raise TypeError(f"{name}: a matrix cannot be used here, since its * and ** mean others; pass np.asarray(x)")
+    if masked is not None and isinstance(x, masked.MaskedArray):
+        raise TypeError(
+            f"{name}: a MaskedArray cannot be used here, since its mask would be lost; pass x.filled(...), or x.data "
+            "and its mask as where="
+        )
+
+
+def array_of(x: Any, name: str, dtype: Any = None, copy: Any = None) -> Any:
+    """numpy.asarray(x), or numpy.array with copy=True; of a ragged list a TypeError."""
+    try:
+        return np.array(x, dtype=dtype) if copy else np.asarray(x, dtype=dtype)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise TypeError(
+            f"{name}: the list is ragged, its parts differ in length; pad them to one length, or keep a list of Tensors"
+        ) from None
 
 
 def _holds_tensor(x: Any) -> bool:
@@ -442,6 +466,8 @@ class Op:
     def without_rule(self, why: str) -> Op:
         """State why this op has no rule."""
         self.no_rule = why
+        if isinstance(self.forward, np.ufunc):
+            WITHOUT[self.forward] = why
         return self
 
     @property
@@ -509,7 +535,7 @@ class Op:
                     node = a.node
                     if node is not None and node.flags & NEEDED and self.input_name(i) in self.rules:
                         mask |= bit
-                elif isinstance(a, (list, tuple)):
+                elif not isinstance(a, NUMBERS):
                     values[i] = a = operand(a, self.name)
                     if isinstance(a, Recorded):  # Tensors in the list were stacked
                         return self._run((*args[:i], a, *args[i + 1 :]), params)
@@ -976,6 +1002,8 @@ def ufunc(f: Any, doc: str, *, like: Draw | Sequence[Draw] | None = None, name: 
     made = cls(f, "elementwise", ("x", "y")[: f.nin], name=name or f.__name__, doc=doc)
     made.vjp(**rules)
     BY_NUMPY[f] = made
+    if rules and not any(rules.values()):
+        WITHOUT[f] = "its slope is zero wherever it has one"
     like = Draw(()) if like is None else like
     likes = [like] * f.nin if isinstance(like, Draw) else list(like)
     shapes: list[tuple[tuple[int, ...], ...]] = [((3, 4),), ((),), ((0, 2),)]
@@ -986,18 +1014,29 @@ def ufunc(f: Any, doc: str, *, like: Draw | Sequence[Draw] | None = None, name: 
     return made
 
 
-def numpy_name(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def numpy_name(*functions: Any, zero: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Say which NumPy functions, or (ufunc, method) pairs, the decorated public function stands for.
 
-    A function that older supported releases of NumPy lack is given by its name.
+    A function that older supported releases of NumPy lack is given by its name, as "unstack" or "linalg.svdvals".
+    zero: why the gradient is zero, or why there is none, where that is so.
     """
 
     def register(f: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
             if isinstance(function, str):
-                function = getattr(np, function, None)
+                function = in_numpy(function)
             if function is not None:
                 BY_NUMPY[function] = f
+                if zero is not None:
+                    WITHOUT[function] = zero
         return f
 
     return register
+
+
+def in_numpy(name: str) -> Any:
+    """What NumPy has under a dotted name; None if this release has nothing there."""
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found

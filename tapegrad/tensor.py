@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from .backward import Handle, backward, differentiable, register_hook
 from .kernels.memory import root
 from .numpy_protocol import array_function, array_ufunc
+from .ops import discrete as D
 from .ops import elementwise as E
 from .ops import index as X
-from .ops import linalg as L
+from .ops import product as L
 from .ops import reduce as R
 from .ops import sorting as O
 from .ops import structure as S
-from .registry import OPS, Leaf, Recorded, node_of, operand, set_tensor_type, wrap
+from .registry import OPS, Leaf, Recorded, array_of, node_of, operand, refuse, set_tensor_type, wrap
 from .tape import Node, state
 
 __all__ = ["Tensor"]
@@ -74,8 +75,9 @@ class Tensor(Recorded):
             data = data._data
         elif isinstance(data, (list, tuple)):
             data = _plain_nested(data)
-        array = np.array(data, dtype=dtype)
-        if array.dtype.kind not in "fciub" or refused(data):
+        refuse(data, "tensor")
+        array = array_of(data, "tensor", dtype, copy=True)
+        if array.dtype.kind not in "fciub":
             raise TypeError(f"tensor: {type(data).__name__} of dtype {array.dtype} cannot be a Tensor; numbers can")
         self._set(array, Leaf(made=True), requires_grad, name)
 
@@ -311,6 +313,16 @@ class Tensor(Recorded):
 
     __array_priority__ = 1000.0
 
+    @property
+    def _mask(self) -> Any:
+        """What numpy.ma asks for after it has taken `_data`: the way by which a history would be lost unseen."""
+        if self.requires_grad and state.recording:
+            raise TypeError(
+                "a Tensor that requires grad cannot meet a MaskedArray, which would lose its history; use an ndarray, and "
+                "tg.where or where= for the mask"
+            )
+        raise AttributeError("Tensor has no attribute '_mask'")
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return array_ufunc(ufunc, method, inputs, kwargs)
 
@@ -523,14 +535,14 @@ class Tensor(Recorded):
     def ptp(self, *args: Any, **kw: Any) -> Tensor: return R.ptp(self, *args, **kw)  # type: ignore[no-any-return]
     def cumsum(self, *args: Any, **kw: Any) -> Tensor: return R.cumsum(self, *args, **kw)  # type: ignore[no-any-return]
     def cumprod(self, *args: Any, **kw: Any) -> Tensor: return R.cumprod(self, *args, **kw)  # type: ignore[no-any-return]
-    def all(self, *args: Any, **kw: Any) -> Tensor: return O.all(self, *args, **kw)  # type: ignore[no-any-return]
-    def any(self, *args: Any, **kw: Any) -> Tensor: return O.any(self, *args, **kw)  # type: ignore[no-any-return]
-    def argmax(self, *args: Any, **kw: Any) -> Tensor: return O.argmax(self, *args, **kw)  # type: ignore[no-any-return]
-    def argmin(self, *args: Any, **kw: Any) -> Tensor: return O.argmin(self, *args, **kw)  # type: ignore[no-any-return]
-    def argsort(self, *args: Any, **kw: Any) -> Tensor: return O.argsort(self, *args, **kw)  # type: ignore[no-any-return]
-    def argpartition(self, *args: Any, **kw: Any) -> Tensor: return O.argpartition(self, *args, **kw)  # type: ignore[no-any-return]
-    def searchsorted(self, *args: Any, **kw: Any) -> Tensor: return O.searchsorted(self, *args, **kw)  # type: ignore[no-any-return]
-    def nonzero(self) -> tuple[Tensor, ...]: return O.nonzero(self)  # type: ignore[no-any-return]
+    def all(self, *args: Any, **kw: Any) -> Tensor: return D.all(self, *args, **kw)  # type: ignore[no-any-return]
+    def any(self, *args: Any, **kw: Any) -> Tensor: return D.any(self, *args, **kw)  # type: ignore[no-any-return]
+    def argmax(self, *args: Any, **kw: Any) -> Tensor: return D.argmax(self, *args, **kw)  # type: ignore[no-any-return]
+    def argmin(self, *args: Any, **kw: Any) -> Tensor: return D.argmin(self, *args, **kw)  # type: ignore[no-any-return]
+    def argsort(self, *args: Any, **kw: Any) -> Tensor: return D.argsort(self, *args, **kw)  # type: ignore[no-any-return]
+    def argpartition(self, *args: Any, **kw: Any) -> Tensor: return D.argpartition(self, *args, **kw)  # type: ignore[no-any-return]
+    def searchsorted(self, *args: Any, **kw: Any) -> Tensor: return D.searchsorted(self, *args, **kw)  # type: ignore[no-any-return]
+    def nonzero(self) -> tuple[Tensor, ...]: return D.nonzero(self)  # type: ignore[no-any-return]
     def dot(self, *args: Any, **kw: Any) -> Tensor: return L.dot(self, *args, **kw)  # type: ignore[no-any-return]
     def trace(self, *args: Any, **kw: Any) -> Tensor: return L.trace(self, *args, **kw)  # type: ignore[no-any-return]
     def clip(self, *args: Any, **kw: Any) -> Tensor: return E.clip(self, *args, **kw)  # type: ignore[no-any-return]
@@ -610,12 +622,6 @@ def _alone(t: Any) -> bool:
 
 def _op_name(node: Node) -> str:
     return node.inputs[0].op.name if node.op.name == "part" else node.op.name  # type: ignore[no-any-return]
-
-
-def refused(data: Any) -> bool:
-    """Whether the values are of a class whose operators mean something else, or that hides some of them."""
-    masked = sys.modules.get("numpy.ma")  # not imported: then nobody has one
-    return isinstance(data, np.matrix) or (masked is not None and isinstance(data, masked.MaskedArray))
 
 
 def _plain_nested(data: Any) -> Any:

@@ -11,13 +11,16 @@ ROOT = Path(__file__).parent.parent / "tapegrad"
 
 # Left to right; a file may import what stands left of it.
 ROOMS = [
-    "kernels", "tape", "samples", "generator", "arrays", "registry", "ops", "backward", "numpy_protocol", "tensor",
-    "modes", "creation", "random", "forward", "trees", "func", "drawing", "differences", "check", "handwritten", "nn",
-    "optim", "layers", "catalogue", "expression", "precompile", "demo", "cli",
+    "kernels", "tape", "samples", "generator", "arrays", "registry", "refusals", "ops", "linalg", "fft", "special",
+    "backward", "numpy_protocol", "tensor", "modes", "creation", "random", "forward", "trees", "func", "array_api",
+    "optimize", "drawing", "differences", "check", "handwritten", "nn", "optim", "layers", "catalogue", "coverage",
+    "expression", "precompile", "demo", "cli",
 ]  # fmt: skip
 OPS = [
-    "geometry", "structure", "elementwise", "index", "reduce", "linalg", "sorting", "conv", "pool", "norm", "dense",
-    "activation", "dropout", "embedding", "distance", "loss",
+    "geometry", "structure", "discrete", "elementwise", "index", "reduce", "spaced",
+    "emath", "product", "ufunc_methods", "sorting", "padding", "sets",
+    "selection", "polynomial", "signal", "statistics", "fourier", "factor", "solve", "matrix_norm", "special",
+    "matrix_function", "conv", "pool", "norm", "dense", "activation", "dropout", "embedding", "distance", "loss",
 ]  # fmt: skip
 # The only ways back up, each inside a method or command.
 DOORS = {

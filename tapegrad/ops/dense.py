@@ -10,7 +10,7 @@ from ..kernels import products
 from ..registry import op, operand
 from ..samples import real
 from .elementwise import H, add
-from .linalg import matmul_op
+from .product import matmul_op
 from .reduce import sum_op
 from .structure import reshape_op, transpose_op
 

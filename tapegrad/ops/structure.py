@@ -359,30 +359,35 @@ def _parts(arrays: Any, name: str) -> list[Any]:
     return parts
 
 
-def deliver(result: Any, out: Any, name: str) -> Any:
+def deliver(result: Any, out: Any, name: str, casting: str = "same_kind") -> Any:
     """Honour `out=`: a Tensor takes the value, an ndarray may only if nothing needs its gradient."""
     if out is None:
         return result
     if isinstance(out, tuple):
         (out,) = out
+    deliverable(result, out, name, casting)
+    if isinstance(out, Recorded):
+        out._become(result if result.dtype == out.dtype else cast(result, dtype=out.dtype), name)  # type: ignore[attr-defined]
+        return out
+    out[...] = result._data if isinstance(result, Recorded) else result
+    return out
+
+
+def deliverable(result: Any, out: Any, name: str, casting: str = "same_kind") -> None:
+    """Raise unless `out` can take the result."""
+    if out is None:
+        return
     if not isinstance(out, (Recorded, np.ndarray)):
         raise TypeError(f"{name}: out must be a Tensor or an ndarray, got {out!r}; NumPy's keywords go by name")
     if tuple(out.shape) != tuple(result.shape):
         raise ValueError(f"{name}: out has shape {tuple(out.shape)}, the result {tuple(result.shape)}")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+    if not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]
         raise TypeError(f"{name}: out has dtype {out.dtype}, which the result's {result.dtype} cannot be cast to")
-    if isinstance(out, Recorded):
-        out._become(result if result.dtype == out.dtype else cast(result, dtype=out.dtype), name)  # type: ignore[attr-defined]
-        return out
-    if isinstance(result, Recorded):
-        if result.requires_grad:
-            raise TypeError(
-                f"{name}: out is an ndarray, which cannot carry the gradient that the result requires; "
-                "give a Tensor as out, or detach the inputs"
-            )
-        result = result._data
-    out[...] = result
-    return out
+    if isinstance(result, Recorded) and result.requires_grad and not isinstance(out, Recorded):
+        raise TypeError(
+            f"{name}: out is an ndarray, which cannot carry the gradient that the result requires; "
+            "give a Tensor as out, or detach the inputs"
+        )
 
 
 @numpy_name(np.concatenate)

@@ -119,6 +119,24 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return sum_op(product, axis=(product.ndim - 1,))
 
 
+@numpy_name("matvec")
+def matvec(x1: Any, x2: Any, /) -> Any:
+    """Matrices x1 (..., n, k) by vectors x2 (..., k) -> (..., n), the leading axes broadcast."""
+    x1, x2 = operand(x1, "matvec"), operand(x2, "matvec")
+    if x1.ndim < 2 or not x2.ndim or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"matvec: x1 {x1.shape} must be (..., n, k) and x2 {x2.shape} (..., k)")
+    return squeeze(matmul_op(x1, expand_dims(x2, -1)), -1)
+
+
+@numpy_name("vecmat")
+def vecmat(x1: Any, x2: Any, /) -> Any:
+    """The conjugates of vectors x1 (..., k) by matrices x2 (..., k, m) -> (..., m), the leading axes broadcast."""
+    x1, x2 = operand(x1, "vecmat"), operand(x2, "vecmat")
+    if x2.ndim < 2 or not x1.ndim or x1.shape[-1] != x2.shape[-2]:
+        raise ValueError(f"vecmat: x1 {x1.shape} must be (..., k) and x2 {x2.shape} (..., k, m)")
+    return squeeze(matmul_op(expand_dims(H(x1), -2), x2), -2)
+
+
 @numpy_name(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """a[i] * b[j] of the flat arrays."""

@@ -1,0 +1,1 @@
+"""Factorisations of matrices: cholesky, qr, svd, eig, eigh, and the values alone."""

@@ -1,0 +1,1 @@
+"""Borders around arrays: every mode of numpy.pad."""

@@ -1,0 +1,1 @@
+"""Polynomials by their coefficients, as in numpy.poly1d: the highest power first."""

@@ -1,0 +1,1 @@
+"""Arrays as sets: unique and its kin, unions and differences; partition."""

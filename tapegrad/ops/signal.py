@@ -1,0 +1,1 @@
+"""Functions of sampled signals: convolve, correlate, interp, gradient, trapezoid, unwrap, windows."""

@@ -1,0 +1,1 @@
+"""Order statistics, what ignores nan, covariances and histograms."""
