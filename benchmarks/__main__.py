@@ -37,6 +37,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--memory", action="store_true", help="instead: peak memory of a LeNet step")
     parser.add_argument("--imports", action="store_true", help="instead: import times")
     parser.add_argument("--loops", action="store_true", help="instead: the naive loops of the course file")
+    parser.add_argument("--numpy", action="store_true", help="instead: beside NumPy itself")
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -90,11 +91,12 @@ def main(argv: list[str] | None = None) -> int:
     if options.worker:
         worker(options)
         return 0
-    if options.growth or options.memory or options.imports or options.loops:
-        from . import growth, imports, loops, memory
+    if options.growth or options.memory or options.imports or options.loops or options.numpy:
+        from . import beside_numpy, growth, imports, loops, memory
 
         for wanted, module in (
             (options.growth, growth), (options.memory, memory), (options.imports, imports), (options.loops, loops),
+            (options.numpy, beside_numpy),
         ):  # fmt: skip
             if wanted:
                 print(module.report())

@@ -354,7 +354,8 @@ class _Case:
     def __init__(self, op: Op, sample: Sample, dtype: Any, seed: int) -> None:
         self.op, self.params = op, sample.params
         self.rng = np.random.default_rng([seed, len(op.name), *op.name.encode()])
-        self.args = sample.draw(self.rng, dtype)
+        drawn = sample.draw(self.rng, dtype)
+        self.args = tuple([hermitian_part(a) if op.input_name(i) in op.hermitian else a for i, a in enumerate(drawn)])
         self.where = [
             i for i, (a, d) in enumerate(zip(self.args, sample.args, strict=True))
             if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and op.input_name(i) in op.rules
@@ -369,7 +370,11 @@ class _Case:
         return args
 
     def f(self, *values: Any) -> Any:
-        return self.op(*self.with_values(values), **self.params)
+        args = self.with_values(values)
+        for i, name in enumerate(self.op.inputs):
+            if name in self.op.hermitian:
+                args[i] = hermitian_part(args[i])
+        return self.op(*args, **self.params)
 
     def leaves(self) -> list[Tensor]:
         return [Tensor(v, requires_grad=True) for v in self.values]
@@ -711,8 +716,15 @@ def check_complete(op: Op | str) -> None:
         raise GradientError(f"op {op.name} has not {' and not '.join(missing)}")
 
 
+def hermitian_part(x: Any) -> Any:
+    """(x + x^H) / 2 of matrices."""
+    return (x + np.conjugate(np.swapaxes(x, -1, -2))) * 0.5
+
+
 def takes_complex(op: Op) -> bool:
-    """Whether the op runs on complex arrays."""
+    """Whether the op runs on complex arrays, and any cotangent of its result has a sense."""
+    if op.arbitrary is not None:
+        return False
     for sample in op.samples:
         try:
             with warnings.catch_warnings():

@@ -329,6 +329,9 @@ def _keeper(sources: list[Source], position: int) -> Callable[[tuple[Any, ...], 
             i, j = sources[0][1], sources[1][1]
             return lambda values, outs, fixed: (values[i], values[j])
 
+    if sources == [("all",)]:
+        return lambda values, outs, fixed: (values[fixed:],)
+
     def one(source: Source, values: tuple[Any, ...], outs: tuple[Any, ...], fixed: int) -> Any:
         if source[0] == "in":
             return values[source[1]]
@@ -379,6 +382,8 @@ class Op:
         self.jvp_wants: tuple[str, ...] = ()
         self.samples: list[Sample] = []
         self.no_rule: str | None = None  # why an op without rules has none
+        self.hermitian: tuple[str, ...] = ()  # inputs that count as Hermitian: checks move along Hermitian matrices
+        self.arbitrary: str | None = None  # what of a complex result is arbitrary, so that not any cotangent has a sense
         self.module = ""  # of the forward function; none for a ufunc
         self._plans: dict[tuple[int, int, Any, bool], Plan] = {}
         # by mask: the plans of calls in which all arrays have one real dtype

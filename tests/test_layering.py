@@ -19,7 +19,7 @@ ROOMS = [
 OPS = [
     "geometry", "structure", "discrete", "elementwise", "index", "reduce", "spaced",
     "emath", "product", "ufunc_methods", "sorting", "padding", "sets",
-    "selection", "polynomial", "signal", "statistics", "fourier", "factor", "solve", "matrix_norm", "special",
+    "selection", "polynomial", "signal", "nan_functions", "statistics", "histogram", "fourier", "solve", "factor", "least_squares", "matrix_norm", "special",
     "matrix_function", "conv", "pool", "norm", "dense", "activation", "dropout", "embedding", "distance", "loss",
 ]  # fmt: skip
 # The only ways back up, each inside a method or command.

@@ -6,41 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import op
-from ..samples import real
-from .activation import floats, number, one_axis, reals_only
-from .elementwise import absolute, add, clip_op, div_no_nan, divide, mul_no_nan, multiply, power, sign_op, subtract
-from .reduce import aligned, max_op, sum_op
+from .activation import floats, number, one_axis
+from .elementwise import add, clip_op, divide, multiply, subtract
+from .matrix_norm import vector_length
+from .reduce import aligned, sum_op
 from .structure import broadcast_to_op, canonical_axis
 
 INF = float("inf")
-
-
-@op(None)
-def length_op(x, *, axis, p=2.0):
-    """(sum of |x|**p)**(1 / p) over axes; 0 has gradient 0."""
-    if p == 2:
-        return np.sqrt(np.add.reduce(np.square(x), axis=axis))
-    return np.power(np.add.reduce(np.power(np.abs(x), p), axis=axis), 1.0 / p)
-
-
-def _length_rule(g: Any, x: Any, out: Any, axis: tuple[int, ...], p: float) -> Any:
-    g, out = aligned(g, x.shape, axis), aligned(out, x.shape, axis)
-    if p == 2:
-        return multiply(g, div_no_nan(x, out))
-    return multiply(g, mul_no_nan(sign_op(x), power(div_no_nan(absolute(x), out), p - 1.0)))
-
-
-length_op.vjp(x=_length_rule).sample(real(3, 4, away=0.1), axis=(1,)).sample(real(2, 3, away=0.1), axis=(0, 1), p=3.0)
-length_op.sample(real(2, 0), axis=(1,)).sample(real(3, 4, away=0.2), axis=(0,), p=1.0)
-reals_only(length_op)
 
 
 def _length(x: Any, p: Any, axis: int, name: str) -> Any:
     p = number(p, name, "p")
     if not p > 0:
         raise ValueError(f"{name}: p must be larger than 0, got {p:g}")
-    return max_op(absolute(x), axis=(axis,)) if p == INF else length_op(x, axis=(axis,), p=p)
+    return vector_length(x, p, (axis,), False)
 
 
 def normalize(x: Any, p: float = 2.0, axis: int | None = None, eps: float = 1e-12, *, dim: int | None = None) -> Any:
@@ -63,7 +42,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int | None = None, eps: float = 1e
         if here < 0 or x.shape[here] != shape[axis]:  # the length is that of the vector after broadcasting
             x = broadcast_to_op(x, shape=shape)
             here = axis
-        lengths = clip_op(length_op(x, axis=(here,)), eps, INF)
+        lengths = clip_op(vector_length(x, 2, (here,), False), eps, INF)
         parts.append(divide(x, aligned(lengths, x.shape, (here,))))
     return sum_op(multiply(*parts), axis=(axis,))
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import builtins
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..kernels.softmax import softmax
 from ..registry import Recorded, numpy_name, op, operand, wrap
-from ..samples import complexes, distinct, real
+from ..samples import between, bools, complexes, distinct, real
+from ..tape import state
+from .discrete import any_requires_grad
 from .elementwise import (
     H,
     absolute,
+    add,
+    conjugate,
+    div_no_nan,
     divide,
     equal,
     exp,
     log,
-    maximum,
-    minimum,
+    mul_no_nan,
     multiply,
+    real_part,
+    sign,
     sqrt,
+    square,
     subtract,
     where_op,
 )
@@ -44,6 +52,11 @@ NOT_GIVEN = np._NoValue
 def kept_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     """`shape` with ones where an axis was reduced."""
     return tuple([1 if i in axis else n for i, n in enumerate(shape)])
+
+
+def dropped(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` without the axes that were reduced."""
+    return tuple([n for i, n in enumerate(shape) if i not in axis])
 
 
 def spread(g: Any, shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
@@ -73,10 +86,23 @@ def mean_op(x, *, axis, keepdims=False):
 
 
 sum_op.vjp(x=lambda g, x_shape, axis: spread(g, x_shape, axis))
-mean_op.vjp(x=lambda g, x_shape, axis: spread(divide(g, float(count_of(x_shape, axis))), x_shape, axis))
+mean_op.vjp(
+    x=lambda g, x_shape, axis: spread(divide(g, float(builtins.max(count_of(x_shape, axis), 1))), x_shape, axis)
+)
 for _mean in (sum_op, mean_op):
     _mean.sample(real(3, 4), axis=(0, 1)).sample(real(2, 3, 4), axis=(0, 2), keepdims=True).sample(real(), axis=())
 sum_op.sample(real(0, 3), axis=(0,))
+
+
+@op("linear")
+def per_count(x, count):
+    """x over counts, of which some may be 0: there the gradient is nan, or 0 where none is asked for."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(x, count).astype(x.dtype)
+
+
+per_count.vjp(x=lambda g, count: div_no_nan(g, where_op(equal(count, 0), math.nan, count)))
+per_count.sample(real(3, 4), np.array([1.0, 2.0, 3.0, 4.0])).sample(real(), np.array(2.0))
 
 
 @op(None)
@@ -96,14 +122,24 @@ def _centred(x: Any, axis: tuple[int, ...]) -> Any:
 
 
 def _var_rule(g: Any, x: Any, axis: tuple[int, ...], ddof: float) -> Any:
-    scale = 2.0 / builtins.max(count_of(x.shape, axis) - ddof, 0) if count_of(x.shape, axis) > ddof else math.nan
-    return multiply(aligned(g, x.shape, axis), multiply(_centred(x, axis), scale))
+    n = count_of(x.shape, axis)
+    if n == 0:
+        return spread(g, x.shape, axis)
+    g = aligned(g, x.shape, axis)
+    if n <= ddof:
+        return mul_no_nan(g, multiply(_centred(x, axis), math.nan))
+    return multiply(g, multiply(_centred(x, axis), 2.0 / (n - ddof)))
 
 
 def _std_rule(g: Any, x: Any, out: Any, axis: tuple[int, ...], ddof: float) -> Any:
-    n = count_of(x.shape, axis) - ddof
-    slope = divide(1.0 / n if n > 0 else math.nan, where_op(equal(out, 0), math.inf, out))  # 0 for a constant
-    return multiply(multiply(aligned(g, x.shape, axis), aligned(slope, x.shape, axis)), _centred(x, axis))
+    n = count_of(x.shape, axis)
+    if n == 0:
+        return spread(g, x.shape, axis)
+    g = aligned(g, x.shape, axis)
+    if n <= ddof:
+        return mul_no_nan(g, multiply(_centred(x, axis), math.nan))
+    slope = divide(1.0 / (n - ddof), where_op(equal(out, 0), math.inf, out))  # 0 for a constant
+    return multiply(multiply(g, aligned(slope, x.shape, axis)), _centred(x, axis))
 
 
 var_op.vjp(x=_var_rule)
@@ -234,6 +270,54 @@ for _extremum in (max_op, min_op):
     _extremum.sample(distinct(), axis=())
 
 
+@op(outputs=("share", "rest"))
+def tie_share_from(x, initial, where, extremum, *, axis, largest):
+    """1 / k at each of the k entries that count and equal the extremum; `rest` is the same for `initial`.
+
+    An infinite initial that no entry can be worse than stands for none, and has a share only where nothing counts.
+    """
+    best = extremum.reshape(kept_shape(x.shape, axis))
+    nan = best != best
+    mask = ((x == best) | ((x != x) & nan)) & where
+    count = mask.sum(axis=axis, keepdims=True)
+    also = (initial == best) | ((initial != initial) & nan)
+    if initial.real == (-math.inf if largest else math.inf):
+        also = also & (count == 0)
+    total = np.maximum(count + also, 1)
+    return (mask / total).astype(x.dtype), (also / total).astype(x.dtype)
+
+
+@op(None)
+def extreme_from(x, initial, where, *, axis, keepdims, largest):
+    """The largest (or smallest) of `initial` and the entries where `where` holds; ties share the gradient evenly."""
+    ufunc = np.maximum if largest else np.minimum
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims, initial=initial[()], where=where)
+
+
+def _extreme_rule_x(g: Any, x: Any, initial: Any, where: Any, out: Any, axis: tuple[int, ...], largest: bool) -> Any:
+    share, _ = tie_share_from(x, initial, where, out, axis=axis, largest=largest)
+    return multiply(aligned(g, x.shape, axis), share)
+
+
+def _extreme_rule_initial(
+    g: Any, x: Any, initial: Any, where: Any, out: Any, axis: tuple[int, ...], largest: bool
+) -> Any:
+    _, rest = tie_share_from(x, initial, where, out, axis=axis, largest=largest)
+    whole = multiply(aligned(g, x.shape, axis), rest)
+    return sum_op(whole, axis=tuple(range(whole.ndim)))
+
+
+tie_share_from.vjp(x=None, initial=None, extremum=None)
+tie_share_from.sample(
+    np.array([[1.0, 3.0, 3.0], [2.0, 3.0, 1.0]]), np.array(2.0), np.array(True), np.array([3.0, 3.0]), axis=(1,),
+    largest=True,
+)  # fmt: skip
+extreme_from.vjp(x=_extreme_rule_x, initial=_extreme_rule_initial)
+extreme_from.sample(distinct(3, 4), between(0.3, 0.31), bools(3, 4), axis=(1,), keepdims=False, largest=True)
+extreme_from.sample(distinct(3, 4), between(-0.9, -0.89), bools(4), axis=(0, 1), keepdims=True, largest=False)
+extreme_from.sample(distinct(0, 2), real(), np.array(True), axis=(0,), keepdims=False, largest=True)
+
+
 @op(None)
 def softmax_op(x, *, axis):
     """e**x over its sum along axes; all -inf: equal shares."""
@@ -252,7 +336,7 @@ def logsumexp_op(x, *, axis, keepdims=False):
         _, best, total = softmax(x, axis)
         with np.errstate(divide="ignore"):
             out = np.log(total) + best
-    return out if keepdims else np.asarray(out).reshape([n for i, n in enumerate(x.shape) if i not in axis])
+    return out if keepdims else np.asarray(out).reshape(dropped(x.shape, axis))
 
 
 softmax_op.vjp(
@@ -264,32 +348,101 @@ for _soft in (softmax_op, logsumexp_op):
 
 # -- public functions ----------------------------------------------------------------------------------------
 
+# The common call goes straight to its op. With other keywords NumPy itself is called first: it says what is wrong, and
+# warns; what it gives is composed once more out of ops, quietly, if there is a gradient to follow.
 
-def _masked(x: Any, where: Any, fill: Any) -> Any:
+
+def raw(x: Any) -> Any:
+    return x._data if isinstance(x, Recorded) else x
+
+
+def masked(x: Any, where: Any, fill: Any) -> Any:
     """x with `fill` where it is not to count."""
-    if where is True or where is NOT_GIVEN or where is None:
+    if where is True or where is NOT_GIVEN:
         return x
     return where_op(operand(where, "where"), x, np.asarray(fill, x.dtype))
 
 
-def _in_dtype(x: Any, dtype: Any) -> Any:
-    """x in the dtype in which to reduce: the one asked for, or NumPy's for small integers."""
-    return x if dtype is None or x.dtype == np.dtype(dtype) else cast(x, dtype=np.dtype(dtype))
+def cast_to(x: Any, dtype: Any) -> Any:
+    return x if dtype is None or x.dtype == dtype else cast(x, dtype=np.dtype(dtype))
 
 
-def _given(value: Any) -> bool:
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """x in the dtype in which to work; a complex one that is to be real loses its imaginary part with a warning."""
+    if dtype is not None and x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
+        warnings.warn(
+            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4
+        )
+    return cast_to(x, dtype)
+
+
+def given(value: Any) -> bool:
     return value is not NOT_GIVEN and value is not None
 
 
-def _reduced(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
+def kept(keepdims: Any) -> bool:
+    return keepdims is not NOT_GIVEN and bool(keepdims)
+
+
+def reduced(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
     """The axes to reduce over; a number counts as having one, as NumPy's ufuncs have it."""
     return () if not ndim and type(axis) is int and axis in (0, -1) else canonical_axes(axis, ndim, name)
 
 
-def _start(initial: Any, dtype: Any, name: str) -> Any:
-    """`initial` in the dtype of the reduction, which it does not widen."""
-    initial = operand(initial, name)
-    return initial if initial.dtype == dtype else cast(initial, dtype=dtype)
+def by_numpy(f: Any, name: str, a: Any, out: Any, **options: Any) -> Any:
+    """What NumPy gives, with its errors and warnings; as `out` would hold it, where there is one."""
+    if isinstance(out, tuple):
+        (out,) = out
+    if out is not None:
+        if not isinstance(out, (Recorded, np.ndarray)):
+            raise TypeError(f"{name}: out must be a Tensor or an ndarray, got {out!r}; NumPy's keywords go by name")
+        if a.dtype.kind == "c" and out.dtype.kind == "f" and f not in (np.var, np.std) and any_requires_grad((a,)):
+            raise TypeError(f"{name}: out has dtype {out.dtype}, which the result's {a.dtype} cannot be cast to")
+        options["out"] = np.zeros(out.shape, out.dtype)
+    return np.asarray(f(raw(a), **{k: raw(v) for k, v in options.items() if v is not NOT_GIVEN}))
+
+
+def give(y: Any, out: Any, name: str) -> Any:
+    """The result, or `out` with it: cast to whatever that is, as by NumPy's reductions, if that costs no gradient."""
+    return deliver(y, out, name, "same_kind" if isinstance(y, Recorded) and y.requires_grad else "unsafe")
+
+
+def follows(plain: Any, dtype: Any, out: Any, *xs: Any) -> bool:
+    """Whether a gradient, or a tape, leads from Tensors to the result; into `out` only where one is asked for."""
+    if plain.dtype.kind not in "fc" or (dtype is not None and np.dtype(dtype).kind not in "fc"):
+        return False
+    return any_tensor(*xs) if out is None else state.tracing or any_requires_grad(xs)
+
+
+def any_tensor(*xs: Any) -> bool:
+    return any([isinstance(x, Recorded) for x in xs])
+
+
+def _reduce(
+    name: str, ufunc: Any, compose: Any, a: Any, axis: Axes, dtype: Any, out: Any, keepdims: Any, initial: Any,
+    where: Any,
+) -> Any:  # fmt: skip
+    """ufunc.reduce with any keywords; compose(a, initial or None, axis, keepdims), all in the dtype of the result."""
+    axis, keepdims = reduced(axis, a.ndim, name), kept(keepdims)
+    where = True if where is NOT_GIVEN else where
+    options = dict(axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    plain = by_numpy(ufunc.reduce, name, a, out, **options)
+    if not follows(plain, dtype, out, a, initial, where):
+        return give(wrap(plain) if any_tensor(a, initial, where) else plain, out, name)
+    work = plain.dtype if dtype is None else np.dtype(dtype)
+    start = cast_to(operand(initial, name), work) if given(initial) else None
+    with np.errstate(all="ignore"):
+        return give(compose(cast_to(a, work), start, axis, keepdims, where), out, name)
+
+
+def _sum_from(a: Any, start: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    y = sum_op(masked(a, where, 0), axis=axis, keepdims=keepdims)
+    return y if start is None else add(y, start)
+
+
+def _prod_from(a: Any, start: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    y = prod_op(masked(a, where, 1), axis=axis, keepdims=keepdims)
+    return y if start is None else multiply(y, start)
 
 
 @numpy_name(np.sum, (np.add, "reduce"))
@@ -298,9 +451,10 @@ def sum(
     where: Any = True,
 ) -> Any:  # fmt: skip
     """The sum over axes (None: all). dtype, initial and where as in numpy.sum."""
-    a = _masked(_in_dtype(operand(a, "sum"), dtype), where, 0)
-    y = sum_op(a, axis=_reduced(axis, a.ndim, "sum"), keepdims=bool(keepdims))
-    return deliver(y + _start(initial, y.dtype, "sum") if _given(initial) else y, out, "sum")
+    a = operand(a, "sum")
+    if dtype is None and out is None and initial is NOT_GIVEN and where is True:
+        return sum_op(a, axis=reduced(axis, a.ndim, "sum"), keepdims=kept(keepdims))
+    return _reduce("sum", np.add, _sum_from, a, axis, dtype, out, keepdims, initial, where)
 
 
 @numpy_name(np.prod, (np.multiply, "reduce"))
@@ -309,61 +463,71 @@ def prod(
     where: Any = True,
 ) -> Any:  # fmt: skip
     """The product over axes (None: all). dtype, initial and where as in numpy.prod."""
-    a = _masked(_in_dtype(operand(a, "prod"), dtype), where, 1)
-    y = prod_op(a, axis=_reduced(axis, a.ndim, "prod"), keepdims=bool(keepdims))
-    return deliver(y * _start(initial, y.dtype, "prod") if _given(initial) else y, out, "prod")
+    a = operand(a, "prod")
+    if dtype is None and out is None and initial is NOT_GIVEN and where is True:
+        return prod_op(a, axis=reduced(axis, a.ndim, "prod"), keepdims=kept(keepdims))
+    return _reduce("prod", np.multiply, _prod_from, a, axis, dtype, out, keepdims, initial, where)
 
 
-def _extreme(name: str, primitive: Any, pair: Any, worst: float) -> Any:
+def _extreme(name: str, ufunc: Any, primitive: Any) -> Any:
+    def compose(a: Any, start: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+        if start is None:
+            return primitive(a, axis=axis, keepdims=keepdims)
+        counted = operand(where, name)
+        return extreme_from(a, start, counted, axis=axis, keepdims=keepdims, largest=ufunc is np.maximum)
+
     def extreme(
         a: Any, axis: Axes = None, out: Any = None, keepdims: bool = False, initial: Any = NOT_GIVEN, where: Any = True
     ) -> Any:
         a = operand(a, name)
-        masked = not (where is True or where is NOT_GIVEN or where is None)
-        if masked and not _given(initial):
-            raise ValueError(f"{name}: with where=, give initial= too, the value where nothing counts")
-        if masked:
-            a = where_op(operand(where, name), a, cast(operand(initial, name), dtype=a.dtype))
-        axes = _reduced(axis, a.ndim, name)
-        if _given(initial):
-            initial = _start(initial, a.dtype, name)
-        if count_of(a.shape, axes) == 0 and axes:
-            if not _given(initial):
+        if not given(initial):
+            if where is not True and where is not NOT_GIVEN:
+                raise ValueError(f"{name}: with where=, give initial= too, the value where nothing counts")
+            axes = reduced(axis, a.ndim, name)
+            if axes and count_of(a.shape, axes) == 0:
                 raise ValueError(f"{name}: the axes {axes} of shape {a.shape} are empty, and there is no initial=")
-            shape = kept_shape(a.shape, axes) if keepdims else tuple(n for i, n in enumerate(a.shape) if i not in axes)
-            y = broadcast_to_op(initial, shape=shape)
-            return deliver(wrap(y) if isinstance(a, Recorded) and not isinstance(y, Recorded) else y, out, name)
-        y = primitive(a, axis=axes, keepdims=bool(keepdims))
-        return deliver(pair(y, initial) if _given(initial) else y, out, name)
+            if out is None:
+                return primitive(a, axis=axes, keepdims=kept(keepdims))
+        return _reduce(name, ufunc, compose, a, axis, None, out, keepdims, initial, where)
 
     extreme.__name__ = extreme.__qualname__ = name
     extreme.__doc__ = (
-        f"The {'largest' if name == 'max' else 'smallest'} entry over axes (None: all); ties share the gradient evenly."
+        f"The {'largest' if name == 'max' else 'smallest'} entry over axes (None: all), or `initial`; ties share the "
+        "gradient evenly. Complex numbers are ordered by real part, then imaginary part."
     )
     return extreme
 
 
-max = numpy_name(np.max, np.amax, (np.maximum, "reduce"))(_extreme("max", max_op, maximum, -math.inf))
-min = numpy_name(np.min, np.amin, (np.minimum, "reduce"))(_extreme("min", min_op, minimum, math.inf))
+max = numpy_name(np.max, np.amax, (np.maximum, "reduce"))(_extreme("max", np.maximum, max_op))
+min = numpy_name(np.min, np.amin, (np.minimum, "reduce"))(_extreme("min", np.minimum, min_op))
 amax, amin = max, min
 
 
 @numpy_name(np.ptp)
 def ptp(a: Any, axis: Axes = None, out: Any = None, keepdims: bool = False) -> Any:
     """The largest less the smallest entry over axes."""
-    return deliver(max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims), out, "ptp")
+    return deliver(subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims)), out, "ptp")
 
 
-def _counts(a: Any, where: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    mask = where._data if isinstance(where, Recorded) else where
-    return np.sum(np.broadcast_to(np.asarray(mask, bool), a.shape), axis=axes, keepdims=keepdims)
+def counts(a: Any, where: Any, axes: tuple[int, ...]) -> Any:
+    """How many entries count, over axes that are kept; `where` as an array, or True."""
+    if where is True or where is NOT_GIVEN:
+        return np.full(kept_shape(a.shape, axes), count_of(a.shape, axes))
+    mask = np.asarray(raw(where), bool)
+    return np.sum(np.broadcast_to(mask, a.shape), axis=axes, keepdims=True)
 
 
-def _inexact(a: Any, dtype: Any) -> Any:
-    """Means are of floats: integers become float64, as in NumPy."""
-    if dtype is None and a.dtype.kind in "iub":
-        dtype = np.float64
-    return _in_dtype(a, dtype)
+def _holds(name: str, dtype: Any, a: Any) -> None:
+    """Refuse an integer dtype where a gradient is asked for, which would end there."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc" and isinstance(a, Recorded) and a.requires_grad:
+        raise TypeError(
+            f"{name}: dtype {np.dtype(dtype)} cannot hold it with a gradient; give a floating-point one, and round it"
+        )
+
+
+def of_count(y: Any, count: Any) -> Any:
+    """y over how many there are, in its own dtype."""
+    return per_count(y, count.reshape(y.shape).astype(np.float64))
 
 
 @numpy_name(np.mean)
@@ -371,37 +535,81 @@ def mean(
     a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
 ) -> Any:
     """The mean over axes (None: all), of the entries where `where` holds."""
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
-        raise TypeError(f"mean: dtype {np.dtype(dtype)} cannot hold a mean; give a floating-point one, and round it")
-    a = _inexact(operand(a, "mean"), dtype)
-    axes, keepdims = canonical_axes(axis, a.ndim, "mean"), bool(keepdims)
-    if where is True or where is NOT_GIVEN:
-        return deliver(mean_op(a, axis=axes, keepdims=keepdims), out, "mean")
-    total = sum_op(_masked(a, where, 0), axis=axes, keepdims=keepdims)
-    return deliver(total / _counts(a, where, axes, keepdims).astype(a.dtype), out, "mean")
+    a = operand(a, "mean")
+    axes, keepdims = canonical_axes(axis, a.ndim, "mean"), kept(keepdims)
+    where = True if where is NOT_GIVEN else where
+    if where is True and out is None and dtype is None:
+        return mean_op(a, axis=axes, keepdims=keepdims)
+    _holds("mean", dtype, a)
+    plain = by_numpy(np.mean, "mean", a, out, axis=axes, dtype=dtype, keepdims=keepdims, where=where)
+    if not follows(plain, dtype, out, a, where):
+        return give(wrap(plain) if any_tensor(a, where) else plain, out, "mean")
+    work = dtype
+    if dtype is None:  # as in NumPy
+        work = {"float16": np.float32}.get(a.dtype.name, plain.dtype if a.dtype.kind in "fc" else np.float64)
+    total = sum_op(masked(cast_to(a, work), where, 0), axis=axes, keepdims=keepdims)
+    return give(cast_to(of_count(total, counts(a, where, axes)), plain.dtype), out, "mean")
 
 
-def _spread_about_mean(
-    name: str, primitive: Any, a: Any, axis: Axes, dtype: Any, out: Any, ddof: Any, keepdims: Any, where: Any,
-    mean: Any, correction: Any,
-) -> Any:  # fmt: skip
-    if _given(correction):
+def root(y: Any) -> Any:
+    """The square root of a variance: that of 0 has gradient 0."""
+    none = equal(y, 0)
+    return where_op(none, 0.0, sqrt(where_op(none, 1.0, y)))
+
+
+def about_mean(a: Any, axes: tuple[int, ...], dtype: Any, ddof: float, keepdims: bool, where: Any, mean: Any) -> Any:
+    """The variance of the entries where `where` holds, composed as NumPy does it; what `mean` is given is taken."""
+    count = counts(a, where, axes)
+    a = masked(a, where, 0)
+    if given(mean):
+        centre = mean
+    else:
+        total = sum_op(cast_to(a, dtype), axis=axes, keepdims=True)
+        centre = of_count(total, np.maximum(count, 1))
+    off = subtract(a, centre)
+    squares = square(off) if a.dtype.kind != "c" else real_part(multiply(off, conjugate(off)))
+    total = sum_op(cast_to(masked(squares, where, 0), dtype), axis=axes, keepdims=keepdims)
+    return of_count(total, np.maximum(count - ddof, 0))
+
+
+def plain_number(x: Any, name: str, what: str) -> Any:
+    """A parameter that is no array; it has no gradient."""
+    if isinstance(x, Recorded):
+        if x.requires_grad or x.size != 1:
+            raise TypeError(f"{name}: {what} must be a number, and has no gradient; got a Tensor of shape {x.shape}")
+        return x._data.item()
+    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.size == 1 else x
+
+
+def ddof_of(ddof: Any, correction: Any, name: str) -> Any:
+    """How many degrees of freedom are taken off, under either name."""
+    if given(correction):
         if ddof:
             raise ValueError(f"{name}: give ddof or correction, they mean the same")
         ddof = correction
-    if dtype is not None and np.dtype(dtype).kind != "f":
-        raise TypeError(f"{name}: dtype {np.dtype(dtype)} cannot be used; give a real floating-point one")
-    a = _inexact(operand(a, name), dtype)
-    axes, keepdims = canonical_axes(axis, a.ndim, name), bool(keepdims)
-    if (where is True or where is NOT_GIVEN) and not _given(mean):
-        return deliver(primitive(a, axis=axes, ddof=ddof, keepdims=keepdims), out, name)
-    if where is NOT_GIVEN:
-        where = True
-    centre = mean if _given(mean) else globals()["mean"](a, axes, keepdims=True, where=where)
-    squares = _masked(absolute(a - centre) ** 2, where, 0)
-    count = np.maximum(_counts(a, where, axes, keepdims) - ddof, 0)
-    y = sum_op(squares, axis=axes, keepdims=keepdims) / np.asarray(count).astype(squares.dtype)
-    return deliver(sqrt(y) if name == "std" else y, out, name)
+    return plain_number(ddof, name, "ddof")
+
+
+def _spread_about_mean(
+    name: str, f: Any, primitive: Any, a: Any, axis: Axes, dtype: Any, out: Any, ddof: Any, keepdims: Any, where: Any,
+    mean: Any, correction: Any,
+) -> Any:  # fmt: skip
+    ddof = ddof_of(ddof, correction, name)
+    a = operand(a, name)
+    axes, keepdims = canonical_axes(axis, a.ndim, name), kept(keepdims)
+    where = True if where is NOT_GIVEN else where
+    if where is True and not given(mean) and dtype is None and out is None:
+        return primitive(a, axis=axes, ddof=ddof, keepdims=keepdims)
+    _holds(name, dtype, a)
+    if given(mean) and type(mean) not in (int, float, complex):
+        mean = operand(mean, name)
+    options = dict(axis=axes, dtype=dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    plain = by_numpy(f, name, a, out, **options)
+    if not follows(plain, dtype, out, a, where, mean):
+        return give(wrap(plain) if any_tensor(a, where, mean) else plain, out, name)
+    work = np.float64 if dtype is None and a.dtype.kind in "iub" else dtype  # as in NumPy
+    y = about_mean(a, axes, work, ddof, keepdims, where, mean)
+    return give(cast_to(root(y) if name == "std" else y, plain.dtype), out, name)
 
 
 @numpy_name(np.var)
@@ -410,7 +618,7 @@ def var(
     where: Any = True, mean: Any = NOT_GIVEN, correction: Any = NOT_GIVEN,
 ) -> Any:  # fmt: skip
     """The variance over axes (None: all), divided by n - ddof; `correction` is another name for ddof."""
-    return _spread_about_mean("var", var_op, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _spread_about_mean("var", np.var, var_op, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
 @numpy_name(np.std)
@@ -419,30 +627,40 @@ def std(
     where: Any = True, mean: Any = NOT_GIVEN, correction: Any = NOT_GIVEN,
 ) -> Any:  # fmt: skip
     """The standard deviation over axes (None: all); that of a constant has gradient 0."""
-    return _spread_about_mean("std", std_op, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _spread_about_mean("std", np.std, std_op, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+def weights_along(weights: Any, a: Any, axis: Axes, name: str) -> Any:
+    """Weights of a's shape, or of the shape of the axes alone, with axes that broadcast against a."""
+    weights = operand(weights, name)
+    if weights.shape == a.shape:
+        return weights
+    if axis is None:
+        raise TypeError(f"{name}: weights {weights.shape} and a {a.shape} differ in shape; name the axis")
+    axes = canonical_axes(axis, a.ndim, name)
+    if weights.shape != tuple(a.shape[i] for i in axes):
+        raise ValueError(f"{name}: weights {weights.shape} do not fit axis {axis} of a {a.shape}")
+    order = tuple(int(i) for i in np.argsort(axes))
+    shape = tuple(n if i in axes else 1 for i, n in enumerate(a.shape))
+    return reshape_op(transpose_op(weights, axes=order), shape=shape)
 
 
 @numpy_name(np.average)
 def average(a: Any, axis: Axes = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The weighted mean over axes (None: all); with returned=True also the sum of the weights."""
     a = operand(a, "average")
+    axes, keepdims = canonical_axes(axis, a.ndim, "average"), kept(keepdims)
     if weights is None:
-        y = mean(a, axis, keepdims=keepdims)
+        y = mean(a, axes, keepdims=keepdims)
         total: Any = np.full(y.shape, a.size / builtins.max(y.size, 1), y.dtype)
     else:
-        weights = operand(weights, "average")
-        if weights.shape != a.shape:
-            if axis is None:
-                raise TypeError(f"average: weights {weights.shape} and a {a.shape} differ in shape; name the axis")
-            axes = canonical_axes(axis, a.ndim, "average")
-            if weights.shape != tuple(a.shape[i] for i in axes):
-                raise ValueError(f"average: weights {weights.shape} do not fit axis {axis} of a {a.shape}")
-            order = tuple(int(i) for i in np.argsort(axes))
-            shape = tuple(n if i in axes else 1 for i, n in enumerate(a.shape))
-            weights = reshape_op(transpose_op(weights, axes=order), shape=shape)
-        weights = broadcast_to_op(weights, shape=a.shape)
-        total = sum(weights, axis, keepdims=keepdims)
-        y = sum(multiply(a, weights), axis, keepdims=keepdims) / total
+        weights = weights_along(weights, a, axis, "average")
+        dtype = np.result_type(a.dtype, weights.dtype, *([np.float64] if a.dtype.kind in "iub" else []))
+        weights = broadcast_to_op(cast_to(weights, dtype), shape=a.shape)
+        total = sum_op(weights, axis=axes, keepdims=keepdims)
+        if np.any(raw(total) == 0):
+            raise ZeroDivisionError(f"average: the weights {weights.shape} sum to 0 along axis {axis}")
+        y = divide(sum_op(multiply(cast_to(a, dtype), weights), axis=axes, keepdims=keepdims), total)
     if returned and isinstance(y, Recorded) and not isinstance(total, Recorded):
         total = wrap(total)
     return (y, total) if returned else y
@@ -455,30 +673,49 @@ def _flat(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
     return a, canonical_axis(axis, a.ndim, name)
 
 
+def _accumulate(name: str, primitive: Any, a: Any, axis: int, dtype: Any, out: Any) -> Any:
+    work = dtype
+    if out is not None:
+        f = np.cumsum if primitive is cumsum_op else np.cumprod
+        plain = by_numpy(f, name, a, out, axis=axis, dtype=dtype)
+        if not follows(plain, dtype, out, a):
+            return give(wrap(plain) if any_tensor(a) else plain, out, name)
+        work = plain.dtype if dtype is None else dtype
+        a = cast_to(a, work)
+    return give(primitive(in_dtype(a, work), axis=axis), out, name)
+
+
 @numpy_name(np.cumsum, (np.add, "accumulate"))
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """The sum of each element and those before it, along an axis (None: of the flat array)."""
     a, axis = _flat(a, axis, "cumsum")
-    return deliver(cumsum_op(_in_dtype(a, dtype), axis=axis), out, "cumsum")
+    return _accumulate("cumsum", cumsum_op, a, axis, dtype, out)
 
 
 @numpy_name(np.cumprod, (np.multiply, "accumulate"))
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """The product of each element and those before it, along an axis (None: of the flat array)."""
     a, axis = _flat(a, axis, "cumprod")
-    return deliver(cumprod_op(_in_dtype(a, dtype), axis=axis), out, "cumprod")
+    return _accumulate("cumprod", cumprod_op, a, axis, dtype, out)
 
 
-def _with_initial(f: Any, neutral: float, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
-    x = operand(x, f.__name__)
+def _cumulative(
+    name: str, primitive: Any, neutral: float, x: Any, axis: Any, dtype: Any, out: Any, include_initial: bool
+) -> Any:
+    x = operand(x, name)
+    x = x if x.ndim else reshape_op(x, shape=(1,))
     if axis is None and x.ndim != 1:
-        raise ValueError(f"{f.__name__}: name the axis of an array of {x.ndim}")
-    axis = canonical_axis(axis or 0, x.ndim, f.__name__)
-    y = f(x, axis, dtype)
+        raise ValueError(f"{name}: name the axis of an array of {x.ndim}")
+    if isinstance(axis, tuple):
+        if len(axis) != 1:
+            raise ValueError(f"{name}: goes along one axis at a time, got {axis}")
+        (axis,) = axis
+    axis = canonical_axis(0 if axis is None else axis, x.ndim, name)
     if not include_initial:
-        return y
+        return _accumulate(name, primitive, x, axis, dtype, out)
+    y = _accumulate(name, primitive, x, axis, dtype if dtype is not None or out is None else out.dtype, None)
     first = np.full(tuple(1 if i == axis else n for i, n in enumerate(y.shape)), neutral, y.dtype)
-    return concatenate_op(first, y, axis=axis)
+    return give(concatenate_op(first, y, axis=axis), out, name)
 
 
 @numpy_name("cumulative_sum")
@@ -486,7 +723,7 @@ def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:
     """The sum of each element and those before it; include_initial puts a 0 in front."""
-    return deliver(_with_initial(cumsum, 0, x, axis, dtype, include_initial), out, "cumulative_sum")
+    return _cumulative("cumulative_sum", cumsum_op, 0, x, axis, dtype, out, include_initial)
 
 
 @numpy_name("cumulative_prod")
@@ -494,22 +731,37 @@ def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
 ) -> Any:
     """The product of each element and those before it; include_initial puts a 1 in front."""
-    return deliver(_with_initial(cumprod, 1, x, axis, dtype, include_initial), out, "cumulative_prod")
+    return _cumulative("cumulative_prod", cumprod_op, 1, x, axis, dtype, out, include_initial)
 
 
-def logsumexp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False) -> Any:
-    """log(sum(b * e**a)) over axes (None: all), without overflow; scipy.special's name and arguments."""
+def logsumexp(
+    a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:  # fmt: skip
+    """log(sum(b * e**a)) over axes (None: all), without overflow; scipy.special's name and arguments.
+
+    With return_sign, the logarithm of the size of the sum, and its sign; else a negative sum gives nan.
+    """
     a = operand(a, "logsumexp")
     if isinstance(b, bool):
         raise TypeError(f"logsumexp: b={b} is no weight; the third argument is b as in SciPy, so write keepdims={b}")
+    a = cast_to(a, np.float64) if a.dtype.kind in "iub" else a
     if b is not None:
         b = operand(b, "logsumexp")
-        shape = np.broadcast_shapes(a.shape, b.shape)
-        a = broadcast_to_op(a, shape=shape)
-    axes = _reduced(axis, a.ndim, "logsumexp")
-    if b is None:
-        return logsumexp_op(_inexact(a, None), axis=axes, keepdims=bool(keepdims))
-    best = np.max((a._data if isinstance(a, Recorded) else a).real, axis=axes, keepdims=True, initial=-np.inf)
-    best = np.where(np.isfinite(best), best, 0)
-    y = log(sum(multiply(b, exp(subtract(a, best))), axes, keepdims=True)) + best
-    return y if keepdims else reshape_op(y, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
+        a = broadcast_to_op(a, shape=np.broadcast_shapes(a.shape, b.shape))
+    axes, keepdims = reduced(axis, a.ndim, "logsumexp"), kept(keepdims)
+    if b is None and not return_sign:
+        return logsumexp_op(a, axis=axes, keepdims=keepdims)
+    b = np.ones((), a.dtype) if b is None else b
+    none = raw(b) == 0
+    best = np.max(raw(a).real, axis=axes, keepdims=True, initial=-np.inf, where=~none)
+    best = np.where(np.isfinite(best), best, 0).astype(best.dtype)
+    with np.errstate(all="ignore"):
+        off = subtract(a, best)
+        over = none & np.isinf(np.exp(raw(off)))  # 0 of something beyond all numbers is 0
+        terms = where_op(over, math.inf, exp(where_op(over, 0.0, off))) if over.any() else exp(off)
+        total = sum_op(mul_no_nan(b, terms), axis=axes, keepdims=True)
+        y = add(log(absolute(total) if return_sign else total), best)
+    phase = sign(total)
+    if not keepdims:
+        y, phase = reshape_op(y, shape=dropped(a.shape, axes)), reshape_op(phase, shape=dropped(a.shape, axes))
+    return (y, phase) if return_sign else y
