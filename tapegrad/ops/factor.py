@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..registry import Recorded, numpy_name, op, wrap
+from ..registry import OPS, Recorded, numpy_name, op, wrap
 from ..samples import distinct, positive, real
 from ..tape import state
 from .elementwise import H, absolute, add, divide, multiply, negative, real_part, sign, subtract, where_op
@@ -307,14 +307,15 @@ for _svd in (svd_op, svdvals_op):
 svd_op.arbitrary = "the phases of its vectors"
 
 
-@op("linear")
-def any_basis(n):
-    """n itself, columns that can be any basis of their space: a LinAlgError where it matters which they are."""
-    return n.copy()
+@op()
+def complement(u, basis):
+    """`basis` (..., m, m - k): columns that complete the orthonormal u (..., m, k), as they move when u does."""
+    return basis.copy()
 
 
-def _any_basis_rule(g: Any, n: Any) -> Any:
-    s = raw(matmul_op(adjoint(n), g))
+def _complement_rule(g: Any, u: Any, out: Any) -> Any:
+    """They move by -u (du^H basis), and do not turn among themselves; what depends on such a turn is refused."""
+    s = raw(matmul_op(adjoint(out), g))
     turn = abs(s - adjoint(s))
     if (turn > _precision(s.dtype) ** 0.75 * max(1.0, abs(s).max(initial=0.0))).any():
         raise LinAlgError(
@@ -322,18 +323,15 @@ def _any_basis_rule(g: Any, n: Any) -> Any:
             "what is asked for depends on which. Use full_matrices=False or mode='reduced', or a function of the space "
             "they span, as n @ n.T"
         )
-    return g
+    return negative(matmul_op(out, matmul_op(adjoint(g), u)))
 
 
-any_basis.vjp(n=_any_basis_rule).sample(SQUARE[:, :1])
-any_basis.arbitrary = "the basis"
+complement.vjp(u=_complement_rule)
+del OPS["complement"]  # a function of u only where u is orthonormal: no arguments for the checks, no op to call
 
 
 def _completed(u: Any, basis: Any) -> Any:
-    """The columns `basis` (..., m, m - k) beside the orthonormal u (..., m, k), as they move when u does."""
-    x = subtract(basis, matmul_op(u, matmul_op(adjoint(u), basis)))
-    x = matmul_op(x, adjoint(inv_op(cholesky_op(matmul_op(adjoint(x), x)))))
-    return concatenate_op(u, any_basis(x), axis=u.ndim - 1)
+    return concatenate_op(u, complement(u, basis), axis=u.ndim - 1)
 
 
 @op(outputs=("w", "v"))
