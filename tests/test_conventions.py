@@ -371,3 +371,47 @@ def test_no_warning_leaves_a_backward():
             out = f(t).sum()
             with np.errstate(all="warn"):
                 out.backward()
+
+
+# -- order statistics, and what ignores nan -----------------------------------------------------------------
+
+
+def test_medians_follow_the_elements_chosen():
+    equal(gradient(np.median, [3.0, 1.0, 2.0]), [0.0, 0.0, 1.0])
+    equal(gradient(np.median, [3.0, 1.0, 2.0, 9.0]), [0.5, 0.0, 0.5, 0.0])
+    assert gradient(np.median, [2.0, 2.0, 2.0]).sum() == 1.0
+    equal(second(lambda x: np.median(x) * np.ones(3), np.array([3.0, 1.0, 2.0])), [0.0, 0.0, 0.0])
+
+
+def test_quantiles_share_between_neighbours():
+    x = [30.0, 10.0, 20.0, 40.0]
+    np.testing.assert_allclose(gradient(lambda t: np.quantile(t, 0.25), x), [0.0, 0.25, 0.75, 0.0])
+    equal(gradient(lambda t: np.quantile(t, 0.25, method="lower"), x), [0.0, 1.0, 0.0, 0.0])
+    equal(gradient(lambda t: np.percentile(t, 100), x), [0.0, 0.0, 0.0, 1.0])
+    np.testing.assert_allclose(gradient(lambda q: np.quantile(np.array(x), q), np.array(0.5)), 30.0)
+
+
+def test_partition_follows_its_elements():
+    g = gradient(lambda t: np.partition(t, 1), [3.0, 1.0, 2.0], g=np.array([10.0, 20.0, 30.0]))
+    equal(g, [30.0, 10.0, 20.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (np.nansum, [1.0, 0.0, 1.0, 1.0]), (np.nanmean, [1 / 3, 0.0, 1 / 3, 1 / 3]), (np.nanmax, [0.0, 0.0, 0.0, 1.0]),
+        (np.nanmin, [1.0, 0.0, 0.0, 0.0]), (np.nanprod, [8.0, 0.0, 4.0, 2.0]), (np.nanmedian, [0.0, 0.0, 1.0, 0.0]),
+    ],
+    ids=lambda f: getattr(f, "__name__", ""),
+)  # fmt: skip
+def test_nan_functions_give_nothing_to_the_ignored(f, expected):
+    x = np.array([1.0, nan, 2.0, 4.0])
+    np.testing.assert_allclose(gradient(f, x), expected)
+    assert gradient(np.nanstd, x)[1] == gradient(np.nanvar, x)[1] == 0.0
+    t = tg.tensor(x, requires_grad=True)
+    (first,) = tg.grad(f(t) ** 2, [t], create_graph=True)
+    assert tg.grad(first.sum(), t).data[1] == 0.0
+
+
+def test_sets_follow_the_first_of_equal_elements():
+    equal(gradient(np.unique, [2.0, 1.0, 2.0, 1.0], g=np.array([10.0, 20.0])), [20.0, 10.0, 0.0, 0.0])
