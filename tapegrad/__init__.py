@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import e, inf, nan, newaxis, pi
 
-from . import func
+from . import einops_backend, func
 from .backward import backward, grad
 from .creation import (
     arange,
@@ -168,7 +168,6 @@ from .ops.index import (
     diagonal,
     diff,
     extract,
-    pad,
     repeat,
     take,
     take_along_axis,
@@ -195,6 +194,7 @@ from .ops.loss import (
     soft_margin_loss,
 )
 from .ops.norm import batch_norm, group_norm, instance_norm, layer_norm
+from .ops.padding import pad
 from .ops.pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,

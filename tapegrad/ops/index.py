@@ -17,7 +17,6 @@ from .structure import (
     broadcast_to_op,
     canonical_axes,
     canonical_axis,
-    cast,
     concatenate_op,
     deliver,
     moveaxis,
@@ -223,70 +222,6 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     if x.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: x {x.shape} and indices {indices.shape} must have as many axes")
     return take_along_op(x, indices, axis=canonical_axis(axis, x.ndim, "take_along_axis"))
-
-
-MODES = ("constant", "edge", "reflect", "symmetric", "wrap", "empty")
-
-
-@numpy_name(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
-    """x with a border: `pad_width` = (before, after) per axis, or one pair or number for all, as in numpy.pad.
-
-    mode 'constant' (constant_values=), 'edge', 'reflect', 'symmetric' (reflect_type='even') or 'wrap'.
-    """
-    x = operand(array, "pad")
-    if isinstance(pad_width, dict):
-        widths = [(0, 0)] * x.ndim
-        for i, w in pad_width.items():
-            widths[i] = (int(w), int(w)) if np.ndim(w) == 0 else (int(w[0]), int(w[1]))
-    else:
-        given = np.asarray(pad_width)
-        if given.shape not in ((), (1,), (2,), (1, 2), (x.ndim, 1), (x.ndim, 2)):
-            raise ValueError(f"pad: widths {pad_width} are not one number, one pair, or one for each axis of {x.shape}")
-        widths = [(int(a), int(b)) for a, b in np.broadcast_to(given, (x.ndim, 2))]
-    if any(n < 0 for pair in widths for n in pair):
-        raise ValueError(f"pad: widths must not be negative, got {pad_width}")
-    if mode == "constant":
-        values = kwargs.pop("constant_values", 0)
-        _no_more("pad", mode, kwargs)
-        return _pad_constant(x, tuple(widths), values)
-    if mode not in MODES:
-        raise ValueError(f"pad: mode {mode!r} has no gradient here; these have: {', '.join(MODES)}")
-    if kwargs.get("reflect_type", "even") != "even":
-        raise ValueError("pad: reflect_type 'odd' is not supported; 'even' is")
-    kwargs.pop("reflect_type", None)
-    _no_more("pad", mode, kwargs)
-    if not any(n for pair in widths for n in pair):
-        return cast(x, dtype=x.dtype)
-    for axis, width in enumerate(widths):
-        if any(width):
-            places = np.pad(np.arange(x.shape[axis]), width, mode="edge" if mode == "empty" else mode)  # type: ignore[call-overload]
-            x = getitem(x, places, index=(Slice(None, None, None),) * axis + (ARRAY,))
-    return x
-
-
-def _no_more(name: str, mode: str, kwargs: dict[str, Any]) -> None:
-    if kwargs:
-        raise TypeError(f"{name}: mode {mode!r} takes no {', '.join(kwargs)}")
-
-
-def _pad_constant(x: Any, widths: tuple[tuple[int, int], ...], values: Any) -> Any:
-    if isinstance(values, Recorded):
-        border = broadcast_to_op(values, shape=(x.ndim, 2))
-        pairs = [(border[i, 0], border[i, 1]) for i in range(x.ndim)]
-    else:
-        if np.ndim(values) == 0 and not values:
-            return pad_op(x, widths=widths)
-        pairs = [(a, b) for a, b in np.broadcast_to(np.asarray(values), (x.ndim, 2))]
-    for axis, (width, pair) in enumerate(zip(widths, pairs, strict=True)):
-        parts = []
-        for n, value in zip(width, pair, strict=True):
-            shape = tuple(n if i == axis else k for i, k in enumerate(x.shape))
-            value = value if isinstance(value, Recorded) else np.asarray(value)
-            value = value if value.dtype == x.dtype else cast(value, dtype=x.dtype)
-            parts.append(broadcast_to_op(value, shape=shape))
-        x = concatenate_op(parts[0], x, parts[1], axis=axis)
-    return x
 
 
 @numpy_name(np.repeat)

@@ -58,7 +58,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     x = lstsq_op(a, columns, rcond=rcond)
     s = svdvals(a)
     values = raw(s)
-    rank = int((values > rcond * values.max(initial=0.0)).sum())
+    rank = np.int32((values > rcond * values.max(initial=0.0)).sum())
     if rank == n and m > n:
         residuals = sum_op(square(absolute(subtract(columns, matmul_op(a, x)))), axis=(0,))
     else:
@@ -69,4 +69,4 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     if tensors and not isinstance(s, Recorded):
         s = wrap(s)
 
-    return (squeeze(x, -1) if b.ndim == 1 else x), residuals, wrap(np.asarray(rank)) if tensors else np.int64(rank), s
+    return (squeeze(x, -1) if b.ndim == 1 else x), residuals, wrap(np.asarray(rank)) if tensors else rank, s
