@@ -532,14 +532,6 @@ def test_refused_by_name(name):
         REFUSALS[name]()
 
 
-@pytest.mark.parametrize(
-    "call", [lambda: np.pad(T, 1, mode="median"), lambda: np.pad(T, 1, mode="linear_ramp", end_values=1)]
-)
-def test_pad_refuses_modes_without_a_rule(call):
-    with pytest.raises((TypeError, ValueError), match="pad"):
-        call()
-
-
 def test_unknown_keywords_raise():
     with pytest.raises(TypeError):
         np.sum(T, nonsense=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import BY_NUMPY, Recorded, numpy_name, op, operand, ufunc, wrap
+from ..registry import Recorded, numpy_name, op, operand, ufunc, wrap
 from ..samples import between, bools, complexes, distinct, ints, positive, real
 from .structure import cast, deliver
 
@@ -218,28 +218,51 @@ cos = ufunc(np.cos, "The cosine of x radians.", x=lambda g, x: negative(multiply
 tan = ufunc(
     np.tan, "The tangent of x radians.", like=between(-1, 1), x=lambda g, out: multiply(g, 1.0 + square(H(out)))
 )
+
+
+def _on_branch(root: Any, x: Any, inverse: Any, slope: Any) -> Any:
+    """A root that is slope(inverse(x)) but for its sign, which on a branch cut hangs on the sign of a zero of x."""
+    if x.dtype.kind != "c":
+        return root
+    near = np.conj(slope(inverse(_raw(x))))
+    return multiply(root, np.where(np.real(_raw(root) * near) < 0, -1, 1).astype(near.real.dtype))
+
+
+def _root(root: Any, x: Any, inverse: Any, slope: Any) -> Any:
+    return root
+
+
+_on_branch.on_real_arrays = _root  # type: ignore[attr-defined]
 arcsin = ufunc(
     np.arcsin,
     "The inverse sine, in radians.",
     like=between(-0.9, 0.9),
-    x=lambda g, x: div_no_nan(g, H(sqrt(multiply(subtract(1.0, x), add(1.0, x))))),
+    x=lambda g, x: div_no_nan(g, H(_on_branch(sqrt(multiply(subtract(1.0, x), add(1.0, x))), x, np.arcsin, np.cos))),
 )
 arccos = ufunc(
     np.arccos,
     "The inverse cosine, in radians.",
     like=between(-0.9, 0.9),
-    x=lambda g, x: negative(div_no_nan(g, H(sqrt(multiply(subtract(1.0, x), add(1.0, x)))))),
+    x=lambda g, x: negative(
+        div_no_nan(g, H(_on_branch(sqrt(multiply(subtract(1.0, x), add(1.0, x))), x, np.arccos, np.sin)))
+    ),
 )
 arctan = ufunc(np.arctan, "The inverse tangent, in radians.", x=lambda g, x: div_no_nan(g, H(1.0 + square(x))))
 sinh = ufunc(np.sinh, "The hyperbolic sine.", x=lambda g, x: multiply(g, H(cosh(x))))
 cosh = ufunc(np.cosh, "The hyperbolic cosine.", x=lambda g, x: multiply(g, H(sinh(x))))
 tanh = ufunc(np.tanh, "The hyperbolic tangent.", x=lambda g, out: multiply(g, subtract(1.0, square(H(out)))))
-arcsinh = ufunc(np.arcsinh, "The inverse hyperbolic sine.", x=lambda g, x: div_no_nan(g, H(sqrt(1.0 + square(x)))))
+arcsinh = ufunc(
+    np.arcsinh,
+    "The inverse hyperbolic sine.",
+    x=lambda g, x: div_no_nan(g, H(_on_branch(sqrt(1.0 + square(x)), x, np.arcsinh, np.cosh))),
+)
 arccosh = ufunc(
     np.arccosh,
     "The inverse hyperbolic cosine.",
     like=between(1.2, 3),
-    x=lambda g, x: div_no_nan(g, H(multiply(sqrt(subtract(x, 1.0)), sqrt(add(x, 1.0))))),
+    x=lambda g, x: div_no_nan(
+        g, H(_on_branch(multiply(sqrt(subtract(x, 1.0)), sqrt(add(x, 1.0))), x, np.arccosh, np.sinh))
+    ),
 )
 arctanh = ufunc(
     np.arctanh,
@@ -386,18 +409,20 @@ clip_op.sample(distinct(3, 4), -0.83, 0.77).sample(distinct(3, 4), between(-1.0,
 
 
 @numpy_name(np.clip)
-def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
-    """x held between min and max (None: no bound). The gradient passes at a bound, as in torch.clamp."""
-    x = operand(x, "clip")
+def clip(a: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
+    """a held between min and max (None: no bound). The gradient passes at a bound, as in torch.clamp."""
+    a = operand(a, "clip")
     low, high = (a_min if min is None else min), (a_max if max is None else max)
-    if x.dtype.kind == "c" and isinstance(x, Recorded) and x.requires_grad:
+    if a.dtype.kind == "c" and isinstance(a, Recorded) and a.requires_grad:
         raise TypeError(
-            f"clip: x is complex ({x.dtype}), and complex numbers have no order; clip tg.real or tg.abs of x"
+            f"clip: a is complex ({a.dtype}), and complex numbers have no order; clip tg.real or tg.abs of a"
         )
-    if x.dtype.kind not in "f" and not isinstance(low, Recorded) and not isinstance(high, Recorded):
-        data = np.asarray(np.clip(_raw(x), low, high))
-        return deliver(wrap(data) if isinstance(x, Recorded) else data, out, "clip")
-    y = clip_op(x, -math.inf if low is None else _plain(low), math.inf if high is None else _plain(high))
+    tensors = [b for b in (a, low, high) if isinstance(b, Recorded)]
+    if a.dtype.kind not in "f" and not any([b.requires_grad for b in tensors]):
+        low, high = (b._data if isinstance(b, Recorded) else b for b in (low, high))
+        data = np.asarray(np.clip(_raw(a), low, high))
+        return deliver(wrap(data) if tensors else data, out, "clip")
+    y = clip_op(a, -math.inf if low is None else _plain(low), math.inf if high is None else _plain(high))
     return deliver(y, out, "clip")
 
 
@@ -426,9 +451,9 @@ round_op.vjp(x=None).sample(distinct(3, 4)).sample(distinct(3), decimals=1)
 
 
 @numpy_name(np.round, np.around)
-def round(x: Any, decimals: int = 0, out: Any = None) -> Any:
-    """x to that many decimals, halves to even; the gradient is zero."""
-    return deliver(round_op(operand(x, "round"), decimals=int(decimals)), out, "round")
+def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    """a to that many decimals, halves to even; the gradient is zero."""
+    return deliver(round_op(operand(a, "round"), decimals=int(decimals)), out, "round")
 
 
 @numpy_name(np.fix)
@@ -486,21 +511,19 @@ real_op.vjp(x=lambda g: g).sample(complexes(3, 4)).sample(complexes())
 imag_op.vjp(x=lambda g: multiply(g, 1j)).sample(complexes(3, 4))
 
 
-def real_part(x: Any) -> Any:
+@numpy_name(np.real)
+def real_part(val: Any) -> Any:
     """The real part; anything real as it is."""
-    if isinstance(x, (np.ndarray, Recorded)):
-        return real_op(x) if x.dtype.kind == "c" else x
-    return x.real
-
-
-BY_NUMPY[np.real] = real_part
+    if isinstance(val, (np.ndarray, Recorded)):
+        return real_op(val) if val.dtype.kind == "c" else val
+    return val.real
 
 
 @numpy_name(np.imag)
-def imag(x: Any) -> Any:
-    """The imaginary part; of a real x zeros, with gradient zero."""
-    x = operand(x, "imag")
-    return imag_op(x) if x.dtype.kind == "c" else where_op(False, x, np.zeros((), x.dtype))
+def imag(val: Any) -> Any:
+    """The imaginary part; of a real val zeros, with gradient zero."""
+    val = operand(val, "imag")
+    return imag_op(val) if val.dtype.kind == "c" else where_op(False, val, np.zeros((), val.dtype))
 
 
 @numpy_name(np.angle)

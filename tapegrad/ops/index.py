@@ -212,16 +212,16 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
 
 
 @numpy_name(np.take_along_axis)
-def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
-    """Elements of x at `indices` along one axis, the other axes matched (or broadcast)."""
-    x, indices = operand(x, "take_along_axis"), operand(indices, "take_along_axis")
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Elements of arr at `indices` along one axis, the other axes matched (or broadcast)."""
+    arr, indices = operand(arr, "take_along_axis"), operand(indices, "take_along_axis")
     if indices.dtype.kind not in "iu":
         raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
     if axis is None:
-        x, axis = reshape_op(x, shape=(x.size,)), 0
-    if x.ndim != indices.ndim:
-        raise ValueError(f"take_along_axis: x {x.shape} and indices {indices.shape} must have as many axes")
-    return take_along_op(x, indices, axis=canonical_axis(axis, x.ndim, "take_along_axis"))
+        arr, axis = reshape_op(arr, shape=(arr.size,)), 0
+    if arr.ndim != indices.ndim:
+        raise ValueError(f"take_along_axis: arr {arr.shape} and indices {indices.shape} must have as many axes")
+    return take_along_op(arr, indices, axis=canonical_axis(axis, arr.ndim, "take_along_axis"))
 
 
 @numpy_name(np.repeat)

@@ -11,7 +11,7 @@ from ..registry import Recorded, numpy_name, op, operand
 from ..samples import positive, real
 from .elementwise import H, div_no_nan, floor, multiply, power
 from .reduce import sum_op
-from .structure import cast, expand_dims, moveaxis, reshape_op, sum_to
+from .structure import cast, expand_dims, moveaxis, on_cpu, reshape_op, sum_to
 
 
 def _shares(num: int, endpoint: bool, ndim: int, dtype: Any) -> Any:
@@ -95,7 +95,7 @@ def linspace(
     axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     """Evenly spaced numbers from start to stop; with retstep=True also their distance."""
-    _on_cpu(device, "linspace")
+    on_cpu(device, "linspace")
     num = _number(num, "linspace")
     start, stop = _ends(start, stop, "linspace")
     y = _finished(linspace_op(start, stop, num=num, endpoint=bool(endpoint)), dtype, axis)
@@ -130,7 +130,3 @@ def logspace(
     y = power(base, linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else cast(y, dtype=np.dtype(dtype))
 
-
-def _on_cpu(device: Any, name: str) -> None:
-    if device not in (None, "cpu"):
-        raise ValueError(f"{name}: device {device!r} is not 'cpu', and there is no other")

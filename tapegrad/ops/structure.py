@@ -53,6 +53,19 @@ def cast(x, *, dtype):
     return x.real.astype(dtype) if x.dtype.kind == "c" and np.dtype(dtype).kind != "c" else x.astype(dtype)
 
 
+def on_cpu(device: Any, name: str) -> None:
+    """Raise for a device that is not there."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"{name}: device {device!r} is not 'cpu', and there is no other")
+
+
+@op("linear")
+def laid_out(x, *, order):
+    """x in other memory, row-major ("C") or column-major ("F")."""
+    return np.array(x, order=order)
+
+
+laid_out.vjp(x=lambda g: g).sample(real(3, 4), order="F").sample(real(2, 3, 4), order="C").sample(real(), order="F")
 cast.vjp(x=lambda g: g).sample(real(3, 4), dtype=np.dtype(np.float64)).sample(real(3), dtype=np.dtype(np.complex128))
 
 
@@ -142,6 +155,7 @@ stack_op.sample(real(2, 3), real(2, 3), axis=1).sample(real(), real(), real(), a
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """x as another dtype; to an integer or bool dtype the gradient ends."""
     x = operand(x, "astype")
+    on_cpu(device, "astype")
     dtype = np.dtype(dtype)
     if dtype.kind not in "fciub":
         raise TypeError(f"astype: a Tensor cannot hold dtype {dtype}")
@@ -151,14 +165,14 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 
 
 @numpy_name(np.broadcast_to)
-def broadcast_to(x: Any, shape: Any, subok: bool = False) -> Any:
-    """x repeated to a shape that it broadcasts to."""
-    x = operand(x, "broadcast_to")
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    """The array repeated to a shape that it broadcasts to."""
+    array = operand(array, "broadcast_to")
     shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
-    ends = shape[max(0, len(shape) - x.ndim) :]
-    if x.ndim > len(shape) or any(n not in (1, m) for n, m in zip(x.shape, ends, strict=True)):
-        raise ValueError(f"broadcast_to: the shape {x.shape} does not broadcast to {shape}")
-    return broadcast_to_op(x, shape=shape)
+    ends = shape[max(0, len(shape) - array.ndim) :]
+    if array.ndim > len(shape) or any(n not in (1, m) for n, m in zip(array.shape, ends, strict=True)):
+        raise ValueError(f"broadcast_to: the shape {array.shape} does not broadcast to {shape}")
+    return broadcast_to_op(array, shape=shape)
 
 
 @numpy_name(np.broadcast_arrays)
@@ -177,13 +191,23 @@ def reshape(x: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
     if isinstance(shape, Recorded):
         shape = shape._data
     shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
-    if order not in "CFA" or len(order) != 1:
+    if order not in ("C", "F", "A"):
         raise ValueError(f"reshape: order {order!r} is not one of 'C', 'F', 'A'")
     if order != "C" and (order == "F" or _fortran(x)):
         turned = transpose_op(x, axes=tuple(range(x.ndim))[::-1])
         out = reshape_op(turned, shape=_known(shape[::-1], x.size))
-        return transpose_op(out, axes=tuple(range(out.ndim))[::-1])
-    return reshape_op(x, shape=_known(shape, x.size))
+        out = transpose_op(out, axes=tuple(range(out.ndim))[::-1])
+    else:
+        out = reshape_op(x, shape=_known(shape, x.size))
+    if copy:
+        return cast(out, dtype=out.dtype)
+    if copy is False and not np.may_share_memory(_raw(out), _raw(x)) and x.size:
+        raise ValueError(f"reshape: {x.shape} cannot become {shape} without a copy; leave copy=False out")
+    return out
+
+
+def _raw(x: Any) -> Any:
+    return x._data if isinstance(x, Recorded) else x
 
 
 def _fortran(x: Any) -> bool:
@@ -204,21 +228,25 @@ def _known(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
 
 
 @numpy_name(np.ravel)
-def ravel(x: Any, order: str = "C") -> Any:
+def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis."""
-    return reshape(x, (-1,), order="A" if order == "K" else order)
+    a = operand(a, "ravel")
+    if order == "K":  # as they lie in memory, whatever the sign of the strides
+        strides = [-abs(n) for n in _raw(a).strides]
+        a, order = transpose_op(a, axes=tuple(int(i) for i in np.argsort(strides, kind="stable"))), "C"
+    return reshape(a, (-1,), order=order)
 
 
 @numpy_name(np.transpose, np.permute_dims)
-def transpose(x: Any, axes: Any = None) -> Any:
-    """x with its axes in the order `axes`; None turns the order round."""
-    x = operand(x, "transpose")
+def transpose(a: Any, axes: Any = None) -> Any:
+    """a with its axes in the order `axes`; None turns the order round."""
+    a = operand(a, "transpose")
     if axes is None:
-        return transpose_op(x, axes=tuple(range(x.ndim))[::-1])
-    axes = canonical_axes(axes, x.ndim, "transpose")
-    if len(axes) != x.ndim:
-        raise ValueError(f"transpose: {len(axes)} axes given for an array of {x.ndim} (shape {x.shape})")
-    return transpose_op(x, axes=axes)
+        return transpose_op(a, axes=tuple(range(a.ndim))[::-1])
+    axes = canonical_axes(axes, a.ndim, "transpose")
+    if len(axes) != a.ndim:
+        raise ValueError(f"transpose: {len(axes)} axes given for an array of {a.ndim} (shape {a.shape})")
+    return transpose_op(a, axes=axes)
 
 
 permute_dims = transpose
@@ -234,90 +262,90 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 @numpy_name(np.swapaxes)
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""
-    x = operand(x, "swapaxes")
-    axes = list(range(x.ndim))
-    i, j = canonical_axis(axis1, x.ndim, "swapaxes"), canonical_axis(axis2, x.ndim, "swapaxes")
+    a = operand(a, "swapaxes")
+    axes = list(range(a.ndim))
+    i, j = canonical_axis(axis1, a.ndim, "swapaxes"), canonical_axis(axis2, a.ndim, "swapaxes")
     axes[i], axes[j] = axes[j], axes[i]
-    return transpose_op(x, axes=tuple(axes))
+    return transpose_op(a, axes=tuple(axes))
 
 
 @numpy_name(np.moveaxis)
-def moveaxis(x: Any, source: Axes, destination: Axes) -> Any:
+def moveaxis(a: Any, source: Axes, destination: Axes) -> Any:
     """Axes moved to other places, the others in their order."""
-    x = operand(x, "moveaxis")
-    start = normalize_axis_tuple(source, x.ndim, "source")
-    goal = normalize_axis_tuple(destination, x.ndim, "destination")
+    a = operand(a, "moveaxis")
+    start = normalize_axis_tuple(source, a.ndim, "source")
+    goal = normalize_axis_tuple(destination, a.ndim, "destination")
     if len(start) != len(goal):
         raise ValueError(f"moveaxis: {len(start)} source axes but {len(goal)} destinations")
-    order = [i for i in range(x.ndim) if i not in start]
+    order = [i for i in range(a.ndim) if i not in start]
     for to, one in sorted(zip(goal, start, strict=True)):
         order.insert(to, one)
-    return transpose_op(x, axes=tuple(order))
+    return transpose_op(a, axes=tuple(order))
 
 
 @numpy_name(np.rollaxis)
-def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """One axis moved back until it stands before `start`."""
-    x = operand(x, "rollaxis")
-    axis = canonical_axis(axis, x.ndim, "rollaxis")
-    start = start + x.ndim if start < 0 else start
-    return moveaxis(x, axis, start - 1 if axis < start else start)
+    a = operand(a, "rollaxis")
+    axis = canonical_axis(axis, a.ndim, "rollaxis")
+    start = start + a.ndim if start < 0 else start
+    return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
 @numpy_name(np.expand_dims)
-def expand_dims(x: Any, axis: Any) -> Any:
+def expand_dims(a: Any, axis: Any) -> Any:
     """New axes of length 1 at the places `axis` of the result."""
-    x = operand(x, "expand_dims")
-    count = x.ndim + (1 if np.ndim(axis) == 0 else len(axis))
+    a = operand(a, "expand_dims")
+    count = a.ndim + (1 if np.ndim(axis) == 0 else len(axis))
     axes = normalize_axis_tuple(axis, count, "axis")
-    rest = iter(x.shape)
-    return reshape_op(x, shape=tuple(1 if i in axes else next(rest) for i in range(count)))
+    rest = iter(a.shape)
+    return reshape_op(a, shape=tuple(1 if i in axes else next(rest) for i in range(count)))
 
 
 @numpy_name(np.squeeze)
-def squeeze(x: Any, axis: Axes = None) -> Any:
+def squeeze(a: Any, axis: Axes = None) -> Any:
     """Axes of length 1 taken away: all of them, or those named."""
-    x = operand(x, "squeeze")
+    a = operand(a, "squeeze")
     if axis is None:
-        return reshape_op(x, shape=tuple(n for n in x.shape if n != 1))
-    axes = normalize_axis_tuple(axis, x.ndim, "axis")
-    if any(x.shape[i] != 1 for i in axes):
-        raise ValueError(f"squeeze: axis {axis} of shape {x.shape} is not of length 1")
-    return reshape_op(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))
+        return reshape_op(a, shape=tuple(n for n in a.shape if n != 1))
+    axes = normalize_axis_tuple(axis, a.ndim, "axis")
+    if any(a.shape[i] != 1 for i in axes):
+        raise ValueError(f"squeeze: axis {axis} of shape {a.shape} is not of length 1")
+    return reshape_op(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
 
 
 @numpy_name(np.flip)
-def flip(x: Any, axis: Axes = None) -> Any:
+def flip(m: Any, axis: Axes = None) -> Any:
     """The order along the axes turned round; None means all."""
-    x = operand(x, "flip")
-    return flip_op(x, axis=canonical_axes(axis, x.ndim, "flip"))
+    m = operand(m, "flip")
+    return flip_op(m, axis=canonical_axes(axis, m.ndim, "flip"))
 
 
 @numpy_name(np.flipud)
-def flipud(x: Any) -> Any:
+def flipud(m: Any) -> Any:
     """The rows turned round."""
-    return flip(x, 0)
+    return flip(m, 0)
 
 
 @numpy_name(np.fliplr)
-def fliplr(x: Any) -> Any:
+def fliplr(m: Any) -> Any:
     """The columns turned round."""
-    return flip(x, 1)
+    return flip(m, 1)
 
 
 @numpy_name(np.rot90)
-def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    """x turned by 90 degrees k times, in the plane of two axes."""
-    x = operand(x, "rot90")
-    i, j = canonical_axes(axes, x.ndim, "rot90")
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """m turned by 90 degrees k times, in the plane of two axes."""
+    m = operand(m, "rot90")
+    i, j = canonical_axes(axes, m.ndim, "rot90")
     k %= 4
     if k == 0:
-        return x[...]
+        return m[...]
     if k == 2:
-        return flip(x, (i, j))
-    return swapaxes(flip(x, j), i, j) if k == 1 else flip(swapaxes(x, i, j), j)
+        return flip(m, (i, j))
+    return swapaxes(flip(m, j), i, j) if k == 1 else flip(swapaxes(m, i, j), j)
 
 
 @numpy_name(np.atleast_1d)
@@ -428,6 +456,8 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
     if len(shapes) > 1:
         raise ValueError(f"stack: the arrays differ in shape: {', '.join(map(str, sorted(shapes)))}")
     if dtype is not None:
+        if not all(np.can_cast(p.dtype, dtype, casting) for p in parts):  # type: ignore[arg-type]
+            raise TypeError(f"stack: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
         parts = [astype(p, dtype) for p in parts]
     return deliver(stack_op(*parts, axis=canonical_axis(axis, parts[0].ndim + 1, "stack")), out, "stack")
 
@@ -465,50 +495,50 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 
 @numpy_name(np.tile)
-def tile(x: Any, reps: Any) -> Any:
-    """x laid out again and again, `reps` times along each axis."""
-    x = operand(x, "tile")
+def tile(A: Any, reps: Any) -> Any:
+    """The array laid out again and again, `reps` times along each axis."""
+    A = operand(A, "tile")
     reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(r) for r in reps)
-    ndim = max(len(reps), x.ndim)
-    reps, shape = (1,) * (ndim - len(reps)) + reps, _aligned(x.shape, ndim)
-    paired = reshape_op(x, shape=tuple(n for s in shape for n in (1, s)))  # (1, n0, 1, n1, ...)
+    ndim = max(len(reps), A.ndim)
+    reps, shape = (1,) * (ndim - len(reps)) + reps, _aligned(A.shape, ndim)
+    paired = reshape_op(A, shape=tuple(n for s in shape for n in (1, s)))  # (1, n0, 1, n1, ...)
     wide = broadcast_to_op(paired, shape=tuple(n for r, s in zip(reps, shape, strict=True) for n in (r, s)))
     return reshape_op(wide, shape=tuple(r * s for r, s in zip(reps, shape, strict=True)))
 
 
 @numpy_name(np.roll)
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Elements moved along the axes, those pushed off the end coming in at the start."""
-    x = operand(x, "roll")
+    a = operand(a, "roll")
     if axis is None:
-        return reshape_op(roll(reshape_op(x, shape=(x.size,)), shift, 0), shape=x.shape)
-    axes = np.asarray(normalize_axis_tuple(axis, x.ndim, "axis", allow_duplicate=True))
+        return reshape_op(roll(reshape_op(a, shape=(a.size,)), shift, 0), shape=a.shape)
+    axes = np.asarray(normalize_axis_tuple(axis, a.ndim, "axis", allow_duplicate=True))
     shifts, axes = np.broadcast_arrays(np.asarray(shift), axes)
-    given = x
+    given = a
     for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
-        n = x.shape[i]
+        n = a.shape[i]
         if n and by % n:
             ahead = (slice(None),) * i
-            x = concatenate_op(x[(*ahead, slice(n - by % n, None))], x[(*ahead, slice(None, n - by % n))], axis=i)
-    return x if x is not given else cast(x, dtype=x.dtype)  # never x itself, which could then be changed in place
+            a = concatenate_op(a[(*ahead, slice(n - by % n, None))], a[(*ahead, slice(None, n - by % n))], axis=i)
+    return a if a is not given else cast(a, dtype=a.dtype)  # never a itself, which could then be changed in place
 
 
 @numpy_name(np.split)
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """x cut along an axis: into so many equal pieces, or before the given places."""
-    x = operand(x, "split")
-    axis = canonical_axis(axis, x.ndim, "split")
-    if np.ndim(indices_or_sections) == 0 and x.shape[axis] % int(indices_or_sections):
-        raise ValueError(f"split: axis {axis} of length {x.shape[axis]} does not divide by {indices_or_sections}")
-    return array_split(x, indices_or_sections, axis)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """The array cut along an axis: into so many equal pieces, or before the given places."""
+    ary = operand(ary, "split")
+    axis = canonical_axis(axis, ary.ndim, "split")
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % int(indices_or_sections):
+        raise ValueError(f"split: axis {axis} of length {ary.shape[axis]} does not divide by {indices_or_sections}")
+    return array_split(ary, indices_or_sections, axis)
 
 
 @numpy_name(np.array_split)
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """x cut along an axis into pieces that may differ in length by one."""
-    x = operand(x, "array_split")
-    axis = canonical_axis(axis, x.ndim, "array_split")
-    n = x.shape[axis]
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """The array cut along an axis into pieces that may differ in length by one."""
+    ary = operand(ary, "array_split")
+    axis = canonical_axis(axis, ary.ndim, "array_split")
+    n = ary.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = int(indices_or_sections)
         if sections <= 0:
@@ -517,26 +547,26 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         ends = np.cumsum([0, *sizes]).tolist()
     else:
         ends = [0, *[int(i) for i in indices_or_sections], n]
-    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [ary[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
 @numpy_name(np.vsplit)
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """x cut between rows."""
-    return split(x, indices_or_sections, 0)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """The array cut between rows."""
+    return split(ary, indices_or_sections, 0)
 
 
 @numpy_name(np.hsplit)
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """x cut between columns."""
-    x = operand(x, "hsplit")
-    return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """The array cut between columns."""
+    ary = operand(ary, "hsplit")
+    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
 
 
 @numpy_name(np.dsplit)
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """x cut along the third axis."""
-    return split(x, indices_or_sections, 2)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """The array cut along the third axis."""
+    return split(ary, indices_or_sections, 2)
 
 
 @numpy_name("unstack")
@@ -562,9 +592,16 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 @numpy_name(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """A copy, which can be written without its being a view of anything."""
+    """A copy, which can be written without its being a view of anything; order "C" or "F" lays it out anew."""
     a = operand(a, "copy")
-    return cast(a, dtype=a.dtype)
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(f"copy: order {order!r} is not one of 'C', 'F', 'A', 'K'")
+    if order == "A":
+        order = "F" if _fortran(a) else "C"
+    flags = _raw(a).flags
+    if order == "K" or (flags.f_contiguous if order == "F" else flags.c_contiguous):
+        return cast(a, dtype=a.dtype)
+    return laid_out(a, order=order)
 
 
 @op("linear", view=True)
