@@ -75,7 +75,8 @@ def test_from_zeros_and_matrices(zeros):
 
 
 @pytest.mark.parametrize(
-    "p", [np.array([1.0, -6.2, 11.3, -6.4]), np.array([2.0, 1.0, 3.0]), np.array([0.0, 1.0, -3.0, 2.0, 0.0, 0.0]), np.array([1 + 1j, 2.0, -1j])]
+    "p",
+    [np.array([1.0, -6.2, 11.3, -6.4]), np.array([2.0, 1.0, 3.0]), np.array([0.0, 1.0, -3.0, 2.0, 0.0, 0.0]), np.array([1 + 1j, 2.0, -1j])]
 )  # fmt: skip
 def test_zeros(p):
     agree(np.roots(tg.tensor(p)), np.roots(p))
