@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import e, inf, nan, newaxis, pi
 
-from . import einops_backend, func
+from . import einops_backend, fft, func, linalg
 from .backward import backward, grad
 from .creation import (
     arange,
     array,
     asarray,
+    bartlett,
+    blackman,
     empty,
     empty_like,
     eye,
     from_numpy,
+    frombuffer,
+    fromfile,
+    fromfunction,
+    fromiter,
     full,
     full_like,
     geomspace,
+    hamming,
+    hanning,
     identity,
     linspace,
     logspace,
@@ -64,6 +72,36 @@ from .ops.activation import (
 )
 from .ops.conv import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .ops.dense import bilinear, linear
+from .ops.discrete import (
+    all,
+    any,
+    argmax,
+    argmin,
+    argpartition,
+    argsort,
+    argwhere,
+    count_nonzero,
+    diag_indices_from,
+    digitize,
+    flatnonzero,
+    isclose,
+    iscomplex,
+    isin,
+    isneginf,
+    isposinf,
+    isreal,
+    lexsort,
+    nextafter,
+    nonzero,
+    packbits,
+    ravel_multi_index,
+    searchsorted,
+    spacing,
+    tril_indices_from,
+    triu_indices_from,
+    unpackbits,
+    unravel_index,
+)
 from .ops.distance import cosine_similarity, normalize, pairwise_distance
 from .ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .ops.elementwise import (
@@ -78,6 +116,7 @@ from .ops.elementwise import (
     arctan2,
     arctanh,
     bitwise_and,
+    bitwise_count,
     bitwise_or,
     bitwise_xor,
     cbrt,
@@ -161,6 +200,7 @@ from .ops.elementwise import (
 from .ops.elementwise import positive_ as positive
 from .ops.elementwise import real_part as real
 from .ops.embedding import embedding, one_hot
+from .ops.histogram import bincount, histogram, histogram2d, histogram_bin_edges, histogramdd
 from .ops.index import (
     compress,
     diag,
@@ -174,7 +214,6 @@ from .ops.index import (
     tril,
     triu,
 )
-from .ops.product import cross, dot, einsum, inner, kron, matmul, outer, tensordot, trace, vdot, vecdot
 from .ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -193,8 +232,22 @@ from .ops.loss import (
     smooth_l1_loss,
     soft_margin_loss,
 )
+from .ops.nan_functions import (
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .ops.norm import batch_norm, group_norm, instance_norm, layer_norm
 from .ops.padding import pad
+from .ops.polynomial import poly, polyadd, polyder, polydiv, polyfit, polyint, polymul, polysub, polyval, roots, vander
 from .ops.pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -203,6 +256,7 @@ from .ops.pool import (
     max_pool1d,
     max_pool2d,
 )
+from .ops.product import cross, dot, einsum, inner, kron, matmul, matvec, outer, tensordot, trace, vdot, vecdot, vecmat
 from .ops.reduce import (
     amax,
     amin,
@@ -221,27 +275,39 @@ from .ops.reduce import (
     sum,
     var,
 )
-from .ops.discrete import (
-    all,
-    any,
-    argmax,
-    argmin,
-    argpartition,
-    argsort,
-    argwhere,
-    count_nonzero,
-    digitize,
-    flatnonzero,
-    isclose,
-    iscomplex,
-    isin,
-    isneginf,
-    isposinf,
-    isreal,
-    nonzero,
-    searchsorted,
+from .ops.selection import (
+    apply_along_axis,
+    apply_over_axes,
+    block,
+    choose,
+    copyto,
+    delete,
+    fill_diagonal,
+    insert,
+    piecewise,
+    place,
+    put,
+    put_along_axis,
+    putmask,
+    resize,
+    select,
+    sliding_window_view,
+    trim_zeros,
 )
-from .ops.sorting import sort
+from .ops.sets import (
+    intersect1d,
+    setdiff1d,
+    setxor1d,
+    union1d,
+    unique,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)
+from .ops.signal import convolve, correlate, ediff1d, gradient, i0, interp, kaiser, trapezoid, unwrap
+from .ops.sorting import partition, sort, sort_complex
+from .ops.statistics import corrcoef, cov, median, nanmedian, nanpercentile, nanquantile, percentile, quantile
 from .ops.structure import (
     append,
     array_split,
@@ -298,15 +364,16 @@ bitwise_invert, bitwise_left_shift, bitwise_right_shift = invert, left_shift, ri
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import layers, nn, optim
+    from . import array_api, emath, layers, nn, optim, optimize, special
     from .check import GradientError, check_op, gradcheck, gradgradcheck
     from .drawing import draw
     from .handwritten import check_backward
 
 # What most programs do not need is imported when it is first asked for.
 _LATER = {
-    "layers": "", "nn": "", "optim": "", "draw": "drawing", "GradientError": "check", "check_op": "check",
-    "gradcheck": "check", "gradgradcheck": "check", "check_backward": "handwritten",
+    "array_api": "", "emath": "", "layers": "", "nn": "", "optim": "", "optimize": "", "special": "", "draw": "drawing",
+    "GradientError": "check", "check_op": "check", "gradcheck": "check", "gradgradcheck": "check",
+    "check_backward": "handwritten",
 }  # fmt: skip
 
 
@@ -328,38 +395,50 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "GradientError", "Tape", "Tensor", "abs", "absolute", "acos", "acosh", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
-    "add", "all", "alpha_dropout", "amax", "amin", "angle", "any", "append", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition", "argsort", "argwhere", "array",
-    "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d",
-    "atleast_3d", "average", "avg_pool1d", "avg_pool2d", "backward", "batch_norm", "bilinear", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "cbrt", "ceil", "celu", "check_backward",
-    "check_op", "clip", "column_stack", "compiled_kernels", "compress", "concat", "concatenate", "conj", "conjugate",
-    "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "copy", "copysign", "cos", "cosh",
-    "cosine_embedding_loss", "cosine_similarity", "count_nonzero", "cross", "cross_entropy", "cumprod", "cumsum",
-    "cumulative_prod", "cumulative_sum", "default_generator", "deg2rad", "degrees", "detect_anomaly", "diag",
-    "diagflat", "diagonal", "diff", "digitize", "divide", "divmod", "dot", "draw", "dropout", "dropout1d", "dropout2d",
-    "dropout3d", "dsplit", "dstack", "e", "einsum", "elu", "embedding", "empty", "empty_like", "enable_grad", "equal",
-    "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "feature_alpha_dropout", "fix",
-    "flatnonzero", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frexp",
-    "from_numpy", "full", "full_like", "func", "gaussian_nll_loss", "gcd", "gelu", "geomspace", "get_num_threads",
-    "glu", "grad", "gradcheck", "gradgradcheck", "greater", "greater_equal", "group_norm", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "heaviside", "hinge_embedding_loss", "hsplit", "hstack", "huber_loss", "hypot", "identity",
-    "imag", "inf", "inner", "instance_norm", "invert", "is_grad_enabled", "isclose", "iscomplex", "isfinite", "isin",
-    "isinf", "isnan", "isneginf", "isposinf", "isreal", "kl_div", "kron", "l1_loss", "layer_norm", "layers", "lcm",
-    "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "linear", "linspace", "log", "log10", "log1p", "log2",
-    "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logsigmoid",
-    "logspace", "logsumexp", "manual_seed", "margin_ranking_loss", "matmul", "matrix_transpose", "max", "max_pool1d",
-    "max_pool2d", "maximum", "mean", "meshgrid", "min", "minimum", "mish", "mod", "modf", "moveaxis", "mse_loss",
-    "multi_margin_loss", "multiply", "nan", "nan_to_num", "negative", "newaxis", "nll_loss", "nn", "no_grad", "nonzero",
-    "normal", "normalize", "not_equal", "one_hot", "ones", "ones_like", "op", "optim", "outer", "pad",
-    "pairwise_distance", "permute_dims", "pi", "poisson_nll_loss", "positive", "pow", "power", "prelu", "prod", "ptp",
-    "rad2deg", "radians", "rand", "randint", "randn", "randperm", "ravel", "real", "real_if_close", "reciprocal",
-    "relu", "relu6", "remainder", "repeat", "reshape", "right_shift", "rint", "roll", "rollaxis", "rot90", "round",
-    "scope", "searchsorted", "selu", "set_compiled_kernels", "set_grad_enabled", "set_num_threads", "sigmoid", "sign",
-    "signbit", "silu", "sin", "sinc", "sinh", "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "softplus",
-    "softshrink", "softsign", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swapaxes", "take", "take_along_axis", "tan", "tanh", "tanhshrink", "tensor", "tensordot", "threshold", "tile",
-    "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc", "uniform", "unstack", "var", "vdot", "vecdot",
-    "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "add", "all", "alpha_dropout", "amax", "amin", "angle", "any", "append", "apply_along_axis", "apply_over_axes",
+    "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "argpartition", "argsort", "argwhere", "array", "array_api", "array_split", "asarray", "asin", "asinh", "astype",
+    "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "avg_pool1d", "avg_pool2d",
+    "backward", "bartlett", "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "bincount", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "blackman", "block", "broadcast_arrays", "broadcast_to", "cbrt", "ceil",
+    "celu", "check_backward", "check_op", "choose", "clip", "column_stack", "compiled_kernels", "compress", "concat",
+    "concatenate", "conj", "conjugate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "convolve", "copy",
+    "copysign", "copyto", "corrcoef", "correlate", "cos", "cosh", "cosine_embedding_loss", "cosine_similarity",
+    "count_nonzero", "cov", "cross", "cross_entropy", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
+    "default_generator", "deg2rad", "degrees", "delete", "detect_anomaly", "diag", "diag_indices_from", "diagflat",
+    "diagonal", "diff", "digitize", "divide", "divmod", "dot", "draw", "dropout", "dropout1d", "dropout2d", "dropout3d",
+    "dsplit", "dstack", "e", "ediff1d", "einsum", "elu", "emath", "embedding", "empty", "empty_like", "enable_grad",
+    "equal", "erf", "erfc", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "feature_alpha_dropout",
+    "fft", "fill_diagonal", "fix", "flatnonzero", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide",
+    "fmax", "fmin", "fmod", "frexp", "from_numpy", "frombuffer", "fromfile", "fromfunction", "fromiter", "full",
+    "full_like", "func", "gaussian_nll_loss", "gcd", "gelu", "geomspace", "get_num_threads", "glu", "grad", "gradcheck",
+    "gradgradcheck", "gradient", "greater", "greater_equal", "group_norm", "hamming", "hanning", "hardshrink",
+    "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hinge_embedding_loss", "histogram", "histogram2d",
+    "histogram_bin_edges", "histogramdd", "hsplit", "hstack", "huber_loss", "hypot", "i0", "identity", "imag", "inf",
+    "inner", "insert", "instance_norm", "interp", "intersect1d", "invert", "is_grad_enabled", "isclose", "iscomplex",
+    "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "kaiser", "kl_div", "kron", "l1_loss",
+    "layer_norm", "layers", "lcm", "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "lexsort", "linalg",
+    "linear", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsigmoid", "logspace", "logsumexp", "manual_seed",
+    "margin_ranking_loss", "matmul", "matrix_transpose", "matvec", "max", "max_pool1d", "max_pool2d", "maximum", "mean",
+    "median", "meshgrid", "min", "minimum", "mish", "mod", "modf", "moveaxis", "mse_loss", "multi_margin_loss",
+    "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
+    "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "negative",
+    "newaxis", "nextafter", "nll_loss", "nn", "no_grad", "nonzero", "normal", "normalize", "not_equal", "one_hot",
+    "ones", "ones_like", "op", "optim", "optimize", "outer", "packbits", "pad", "pairwise_distance", "partition",
+    "percentile", "permute_dims", "pi", "piecewise", "place", "poisson_nll_loss", "poly", "polyadd", "polyder",
+    "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval", "positive", "pow", "power", "prelu", "prod",
+    "ptp", "put", "put_along_axis", "putmask", "quantile", "rad2deg", "radians", "rand", "randint", "randn", "randperm",
+    "ravel", "ravel_multi_index", "real", "real_if_close", "reciprocal", "relu", "relu6", "remainder", "repeat",
+    "reshape", "resize", "right_shift", "rint", "roll", "rollaxis", "roots", "rot90", "round", "scope", "searchsorted",
+    "select", "selu", "set_compiled_kernels", "set_grad_enabled", "set_num_threads", "setdiff1d", "setxor1d", "sigmoid",
+    "sign", "signbit", "silu", "sin", "sinc", "sinh", "sliding_window_view", "smooth_l1_loss", "soft_margin_loss",
+    "softmax", "softmin", "softplus", "softshrink", "softsign", "sort", "sort_complex", "spacing", "special", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan",
+    "tanh", "tanhshrink", "tensor", "tensordot", "threshold", "tile", "trace", "transpose", "trapezoid", "tri", "tril",
+    "tril_indices_from", "trim_zeros", "triu", "triu_indices_from", "true_divide", "trunc", "uniform", "union1d",
+    "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unpackbits", "unravel_index",
+    "unstack", "unwrap", "vander", "var", "vdot", "vecdot", "vecmat", "vsplit", "vstack", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from . import (  # noqa: F401  # what these register is what is counted
     numpy_protocol,
 )
 from .refusals import reason
-from .registry import BY_NUMPY, WITHOUT, in_numpy
+from .registry import WITHOUT, handler_of, in_numpy
 
 __all__ = ["Status", "array_api_status", "numpy_status"]
 
@@ -40,7 +40,7 @@ def numpy_status(function: Any) -> Status | None:
     why = reason(function)
     if why is not None:
         return Status(REFUSED, why)
-    if function not in BY_NUMPY:
+    if handler_of(function) is None:
         return None
     return Status(ZERO, WITHOUT[function]) if function in WITHOUT else Status(DIFFERENTIABLE)
 
@@ -97,12 +97,8 @@ def rows(path: Path) -> list[list[str]]:
 
 
 _AUTOGRAD = {
-    "vjp": "reverse",
-    "vjp+jvp": "both modes",
-    "composite": "by its parts",
-    "nograd": "no gradient",
-    "NONE": "raises",
-}
+    "vjp": "reverse", "vjp+jvp": "both modes", "composite": "by its parts", "nograd": "no gradient", "NONE": "raises",
+}  # fmt: skip
 _MYGRAD = {"yes": "reverse", "nograd": "no gradient"}
 
 
@@ -116,18 +112,20 @@ def markdown(data: Path) -> str:
     lines = [
         "# Coverage",
         "",
-        "Every function that NumPy lets others override, and every name of the Array API standard 2025.12, is one of three:",
+        "Every function that NumPy lets others override, and every name of the Array API standard 2025.12, is one of",
+        "three:",
         "",
-        "- **differentiable**: to any order, in both modes, keywords included (a keyword is honoured or refused by name);",
+        "- **differentiable**: to any order, in both modes, keywords included (one is honoured or refused by name);",
         "- **no gradient**: the gradient is zero, or the result (integers, bools, a description) has none;",
         "- **refused**: a TypeError gives the reason and the way out.",
         "",
-        "This page is generated from the registry (`python docs/coverage_page.py`); a test holds it to what is registered, and",
-        "another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and `at` follow their ufunc.",
-        "What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and whether `jax.numpy` has the name.",
+        "This page is generated from the registry (`python docs/coverage_page.py`); a test holds it to what is registered,",
+        "and another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and `at` follow their",
+        "ufunc. What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and whether `jax.numpy`",
+        "has the name.",
         "",
-        f"Of {len(found)} functions of NumPy, {counts[DIFFERENTIABLE]} are differentiable, {counts[ZERO]} have no gradient by "
-        f"nature and {counts[REFUSED]} are refused. autograd differentiates "
+        f"Of {len(found)} functions of NumPy, {counts[DIFFERENTIABLE]} are differentiable, {counts[ZERO]} have no gradient "
+        f"by nature and {counts[REFUSED]} are refused. autograd differentiates "
         f"{sum(r[3] in ('vjp', 'vjp+jvp', 'composite') for r, _ in found)} of them, MyGrad "
         f"{sum(r[4] == 'yes' for r, _ in found)}.",
     ]

@@ -14,9 +14,9 @@ from .registry import BY_NUMPY, WITHOUT, Leaf, Recorded, array_of, numpy_name, o
 from .tensor import Tensor
 
 __all__ = [
-    "arange", "array", "asarray", "empty", "empty_like", "eye", "from_numpy", "frombuffer",
-    "fromfile", "fromfunction", "fromiter", "full", "full_like", "geomspace",
-    "identity", "linspace", "logspace", "ones", "ones_like", "tensor", "tri", "zeros", "zeros_like",
+    "arange", "array", "asarray", "bartlett", "blackman", "empty", "empty_like", "eye", "from_numpy", "frombuffer",
+    "fromfile", "fromfunction", "fromiter", "full", "full_like", "geomspace", "hamming", "hanning", "identity",
+    "linspace", "logspace", "ones", "ones_like", "tensor", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -98,6 +98,10 @@ fromfunction = _made(np.fromfunction, "A function of the indices, called once wi
 fromiter = _made(np.fromiter, "The numbers that an iterator gives.")
 frombuffer = _made(np.frombuffer, "The numbers in a buffer, read-only if that is.")
 fromfile = _made(np.fromfile, "The numbers in a binary or text file.")
+bartlett = _made(np.bartlett, "The Bartlett window of M points, a triangle.")
+blackman = _made(np.blackman, "The Blackman window of M points.")
+hamming = _made(np.hamming, "The Hamming window of M points.")
+hanning = _made(np.hanning, "The Hann window of M points.")
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, *args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:

@@ -15,7 +15,7 @@ from .ops import ufunc_methods as methods
 from .ops.elementwise import where_op
 from .ops.structure import astype, copy, deliver, deliverable, expand_dims, moveaxis
 from .refusals import REFUSED, reason
-from .registry import BY_NUMPY, Recorded, operand
+from .registry import BY_NUMPY, Recorded, handler_of, operand
 
 __all__ = ["array_function", "array_ufunc"]
 
@@ -132,7 +132,7 @@ def _on_axes(ufunc: Any, handler: Any, inputs: tuple[Any, ...], core: dict[str, 
 
 def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """func(*args, **kwargs), some of them Tensors."""
-    handler = BY_NUMPY.get(func)
+    handler = BY_NUMPY.get(func) or handler_of(func)
     if handler is None:
         module = (getattr(func, "__module__", None) or "numpy").removesuffix("._core.multiarray")
         raise _refuse(f"{module}.{func.__name__}", func)

@@ -601,7 +601,9 @@ class Op:
         out = outs[0]
         kept = plan.keep(values, outs, len(self.inputs))
         if len(self.outputs) == 1:
-            value = out if out.size <= SMALL else None
+            value = None
+            if out.size <= SMALL:
+                value = out if out.base is None else out.copy()  # a view would hold all of what it shows
             node = Node(self, inputs, params, kept, out.shape, out.dtype, plan, mask != 0, value)
         else:
             shapes, dtypes = tuple([o.shape for o in outs]), tuple([o.dtype for o in outs])
@@ -1022,13 +1024,14 @@ def ufunc(f: Any, doc: str, *, like: Draw | Sequence[Draw] | None = None, name: 
 def numpy_name(*functions: Any, zero: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Say which NumPy functions, or (ufunc, method) pairs, the decorated public function stands for.
 
-    A function that older supported releases of NumPy lack is given by its name, as "unstack" or "linalg.svdvals".
+    A function that older supported releases of NumPy lack is given by its name, as "unstack" or "linalg.svdvals"; one
+    of numpy.polynomial, which is slow to import, always is, and stands in the table by its name.
     zero: why the gradient is zero, or why there is none, where that is so.
     """
 
     def register(f: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            if isinstance(function, str):
+            if isinstance(function, str) and not function.startswith("polynomial."):
                 function = in_numpy(function)
             if function is not None:
                 BY_NUMPY[function] = f
@@ -1037,6 +1040,14 @@ def numpy_name(*functions: Any, zero: str | None = None) -> Callable[[Callable[.
         return f
 
     return register
+
+
+def handler_of(function: Any) -> Callable[..., Any] | None:
+    """What stands for a NumPy function; None if nothing does."""
+    found = BY_NUMPY.get(function)
+    if found is None and getattr(function, "__module__", "").startswith("numpy.polynomial"):
+        found = BY_NUMPY.get(f"{function.__module__}.{function.__name__}".removeprefix("numpy."))
+    return found
 
 
 def in_numpy(name: str) -> Any:

@@ -30,6 +30,8 @@ from .tape import Node, state
 
 __all__ = ["Tensor"]
 
+VERSIONED_DLPACK = not np.__version__.startswith("2.0.")  # whether NumPy's export knows DLPack 1.0
+
 REFUSED = {
     "view": "reinterprets memory; use astype or reshape",
     "resize": "changes a shape in place; use reshape or pad",
@@ -211,6 +213,11 @@ class Tensor(Recorded):
         return self._data.itemsize  # type: ignore[no-any-return]
 
     @property
+    def device(self) -> str:
+        """Where the elements are: "cpu", always."""
+        return "cpu"
+
+    @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
         return S.transpose(self)  # type: ignore[no-any-return]
@@ -310,6 +317,44 @@ class Tensor(Recorded):
                 raise ValueError("a Tensor of another dtype cannot be had as an ndarray without a copy")
             return np.array(data, dtype=dtype)
         return data
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """This tensor, if the device is "cpu": there is no other."""
+        if device != "cpu" or stream is not None:
+            what = f"device {device!r}" if device != "cpu" else f"stream {stream!r}"
+            raise ValueError(f"to_device: {what} cannot be had; the only device is 'cpu', and it has no streams")
+        return self
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        from . import array_api
+
+        return array_api.of_version(api_version)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # kDLCPU
+
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None, copy: bool | None = None,
+    ) -> Any:  # fmt: skip
+        if self.requires_grad and state.recording:
+            raise BufferError(
+                f"a Tensor of shape {self.shape} that requires grad would silently lose its history as a DLPack "
+                "capsule. Export t.detach() if that is meant."
+            )
+        if stream is not None or dl_device not in (None, (1, 0)):
+            what = f"stream {stream!r}" if stream is not None else f"dl_device {dl_device!r}"
+            raise BufferError(f"{what} cannot be had: a Tensor is on the CPU, dl_device (1, 0), which has no streams")
+        data = self.data
+        if copy or (copy is None and not data.flags.writeable):
+            data = data.copy()  # some importers write into what they were told is read-only, which a tape may keep
+        told = VERSIONED_DLPACK and max_version is not None and max_version >= (1, 0)
+        if not (told or data.flags.writeable):
+            raise BufferError(
+                f"a Tensor of shape {self.shape} that is the result of an op is read-only, which DLPack before 1.0 "
+                "cannot say; it needs copy=None or True"
+            )
+        return data.__dlpack__(max_version=max_version) if VERSIONED_DLPACK else data.__dlpack__()
 
     __array_priority__ = 1000.0
 
@@ -502,8 +547,8 @@ class Tensor(Recorded):
     def __rlshift__(self, y: Any) -> Tensor: return E.left_shift(y, self)  # type: ignore[no-any-return]
     def __rshift__(self, y: Any) -> Tensor: return E.right_shift(self, y)  # type: ignore[no-any-return]
     def __rrshift__(self, y: Any) -> Tensor: return E.right_shift(y, self)  # type: ignore[no-any-return]
-    def __eq__(self, y: Any) -> Tensor: return E.equal(self, y)  # type: ignore
-    def __ne__(self, y: Any) -> Tensor: return E.not_equal(self, y)  # type: ignore
+    def __eq__(self, y: Any) -> Tensor: return NotImplemented if _no_array(y) else E.equal(self, y)  # type: ignore
+    def __ne__(self, y: Any) -> Tensor: return NotImplemented if _no_array(y) else E.not_equal(self, y)  # type: ignore
     def __lt__(self, y: Any) -> Tensor: return E.less(self, y)  # type: ignore[no-any-return]
     def __le__(self, y: Any) -> Tensor: return E.less_equal(self, y)  # type: ignore[no-any-return]
     def __gt__(self, y: Any) -> Tensor: return E.greater(self, y)  # type: ignore[no-any-return]
@@ -549,7 +594,6 @@ class Tensor(Recorded):
     def round(self, decimals: int = 0) -> Tensor: return E.round(self, decimals)  # type: ignore[no-any-return]
     def conj(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
     def conjugate(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
-    def astype(self, dtype: Any, copy: bool = True) -> Tensor: return S.astype(self, dtype, copy=copy)  # type: ignore[no-any-return]
     def copy(self, order: str = "C") -> Tensor: return S.copy(self, order)  # type: ignore[no-any-return]
     def clone(self) -> Tensor: return S.copy(self)  # type: ignore[no-any-return]
     def ravel(self, order: str = "C") -> Tensor: return S.ravel(self, order)  # type: ignore[no-any-return]
@@ -562,9 +606,18 @@ class Tensor(Recorded):
     def compress(self, condition: Any, *args: Any, **kw: Any) -> Tensor: return X.compress(condition, self, *args, **kw)  # type: ignore[no-any-return]
     # fmt: on
 
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Tensor:
+        """The values as another dtype; to an integer or bool dtype the gradient ends."""
+        if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
+            raise TypeError(f"astype: cannot cast {self.dtype} to {np.dtype(dtype)} by the rule {casting!r}")
+        out = S.astype(self, dtype, copy=copy)
+        return out if order == "K" else S.copy(out, order)  # type: ignore[no-any-return]
+
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
         """The elements in another shape, given as ints or as one tuple."""
-        return S.reshape(self, shape[0] if len(shape) == 1 else shape, order)  # type: ignore[no-any-return]
+        return S.reshape(self, shape[0] if len(shape) == 1 else shape, order, copy=copy)  # type: ignore[no-any-return]
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order, given as ints or as one tuple; none turns the order round."""
@@ -589,6 +642,11 @@ class Tensor(Recorded):
         values = S.ravel(values)
         flat[places.ravel()] = values if values.size == 1 else X.take(values, np.arange(places.size) % values.size)
         self._become(S.reshape(flat, self.shape), "put")
+
+
+def _no_array(y: Any) -> bool:
+    """Whether y is something to which no array of numbers is equal, as None and strings."""
+    return y is None or isinstance(y, (str, bytes, type, dict, set, frozenset))
 
 
 def any_array(node: Node) -> bool:

@@ -127,7 +127,7 @@ CALLS: dict[str, Any] = {
     "append": (lambda a, b: np.append(a, b, axis=1), [X, Y]),
     "array_split": (lambda a: np.array_split(a, 3), [V]),
     "astype": (lambda a: np.astype(a, np.complex128), [X]),
-    "atleast_1d": (lambda a: np.atleast_1d(a), [X[0, 0]]),
+    "atleast_1d": (lambda a: np.atleast_1d(a), [np.array(0.5)]),
     "atleast_2d": (lambda a: np.atleast_2d(a), [V]),
     "atleast_3d": (lambda a: np.atleast_3d(a), [X]),
     "block": (lambda a, b: np.block([[a, b], [b, a]]), [X, Y]),
@@ -147,7 +147,7 @@ CALLS: dict[str, Any] = {
     "moveaxis": (lambda a: np.moveaxis(a, 0, -1), [X3]),
     "pad": [
         (lambda a, m=m: np.pad(a, ((1, 2), (0, 3)), mode=m), [X])
-        for m in ("constant", "edge", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap")
+        for m in "constant edge linear_ramp maximum mean median minimum reflect symmetric wrap".split()
     ],
     "ravel": (lambda a: np.ravel(a, order="F"), [X]),
     "repeat": (lambda a: np.repeat(a, [1, 0, 2], axis=0), [X]),
@@ -286,6 +286,8 @@ CALLS: dict[str, Any] = {
     "polysub": (lambda a, b: np.polysub(a, b), [V3, V]),
     "polyval": (lambda a, x: np.polyval(a, x), [V, V3]),
     "roots": (lambda a: np.sort_complex(np.roots(a)), [np.array([1.0, -6.2, 11.3, -6.4])]),
+    "polynomial.polynomial.polyval2d": (np.polynomial.polynomial.polyval2d, [V, W, SQUARE]),
+    "polynomial.polynomial.polygrid2d": (np.polynomial.polynomial.polygrid2d, [V3, W3, SQUARE]),
     # -- products and linear algebra
     "cross": (lambda a, b: np.cross(a, b), [V3, W3]),
     "dot": (lambda a, b: np.dot(a, b), [X, X.T]),
@@ -325,7 +327,7 @@ CALLS: dict[str, Any] = {
     "linalg.svdvals": (lambda a: np.linalg.svdvals(a), [X3]),
     "linalg.tensordot": (lambda a, b: np.linalg.tensordot(a, b, axes=((1,), (1,))), [X, Y]),
     "linalg.tensorinv": (lambda a: np.linalg.tensorinv(a, ind=1), [RNG.normal(size=(4, 2, 2))]),
-    "linalg.tensorsolve": (lambda a, b: np.linalg.tensorsolve(a, b), [RNG.normal(size=(2, 2, 4)), RNG.normal(size=(2, 2))]),
+    "linalg.tensorsolve": (lambda a, b: np.linalg.tensorsolve(a, b), [RNG.normal(size=(2, 2, 4)), SQUARE[:2, :2]]),
     "linalg.trace": (lambda a: np.linalg.trace(a), [BATCH]),
     "linalg.vecdot": (lambda a, b: np.linalg.vecdot(a, b), [X, Y]),
     "linalg.vector_norm": [

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401
     activation,
+    bessel,
     conv,
     dense,
     discrete,
@@ -12,8 +13,12 @@ from . import (  # noqa: F401
     embedding,
     factor,
     fourier,
+    gamma,
     histogram,
+    hypergeometric,
+    incomplete,
     index,
+    keywords,
     least_squares,
     loss,
     matrix_function,
@@ -25,6 +30,7 @@ from . import (  # noqa: F401
     pool,
     product,
     reduce,
+    scan,
     selection,
     sets,
     signal,

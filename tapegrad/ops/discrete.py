@@ -1,15 +1,17 @@
-"""Functions that look at values and give integers, bools or descriptions: they run on the arrays, without a gradient."""
+"""Functions that look at values and give integers, bools or descriptions: run on the arrays, without a gradient."""
 
 from __future__ import annotations
 
+import builtins
+import inspect
 from typing import Any
 
 import numpy as np
 
 from ..refusals import reason
-from ..registry import BY_NUMPY, WITHOUT, Recorded, wrap
+from ..registry import BY_NUMPY, WITHOUT, Recorded, in_numpy, numpy_name, operand, wrap
 from ..tape import state
-from .structure import deliver
+from .structure import deliver, reshape_op
 
 
 def _stripped(x: Any, found: list[Any]) -> Any:
@@ -27,9 +29,12 @@ def valued(f: Any, doc: str, why: str = "its result is of integers or bools") ->
     """
     if f is None:
         return None
+    place = _place_of_out(f)
 
     def value(*args: Any, **kwargs: Any) -> Any:
         found: list[Any] = []
+        if len(args) > place:
+            kwargs["out"], args = args[place], args[:place]
         args = tuple(_stripped(a, found) for a in args)
         out = kwargs.pop("out", None)
         kwargs = {k: _stripped(v, found) for k, v in kwargs.items()}
@@ -43,6 +48,15 @@ def valued(f: Any, doc: str, why: str = "its result is of integers or bools") ->
     BY_NUMPY[f] = value
     WITHOUT[f] = why
     return value
+
+
+def _place_of_out(f: Any) -> int:
+    """Which of the positional arguments of a NumPy function is `out`; beyond all of them if none is."""
+    try:
+        names = list(inspect.signature(f).parameters)
+    except ValueError:  # a C function that does not say
+        names = []
+    return names.index("out") if "out" in names else 99
 
 
 def only_values(f: Any, doc: str) -> Any:
@@ -99,6 +113,33 @@ iscomplex = valued(np.iscomplex, "Which entries have an imaginary part.")
 isreal = valued(np.isreal, "Which entries have none.")
 isposinf = valued(np.isposinf, "Which entries are positive infinity.")
 isneginf = valued(np.isneginf, "Which entries are negative infinity.")
+lexsort = valued(np.lexsort, "The order that sorts by several keys, the last of them first.")
+unravel_index = valued(np.unravel_index, "Places of the flat array as indices, an array for each axis.")
+ravel_multi_index = valued(np.ravel_multi_index, "Indices, an array for each axis, as places of the flat array.")
+diag_indices_from = valued(np.diag_indices_from, "The indices of the main diagonal, an array for each axis.")
+tril_indices_from = valued(np.tril_indices_from, "The indices of the lower triangle, an array for each axis.")
+triu_indices_from = valued(np.triu_indices_from, "The indices of the upper triangle, an array for each axis.")
+packbits = valued(np.packbits, "Bits as bytes, eight to each.")
+unpackbits = valued(np.unpackbits, "Bytes as bits.")
+valued(in_numpy("in1d"), "Which entries of a flat array are among the test elements.")
+
+
+@numpy_name(np.ix_, zero="its results are indices")
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """The indices of an open mesh: sequence k along axis k, bools as the places where they hold."""
+    tensors = builtins.any([isinstance(one, Recorded) for one in args])
+    out = []
+    for k, one in enumerate(args):
+        x = operand(one, "ix_")
+        if x.ndim != 1:
+            raise ValueError(f"ix_: the sequences must have one axis, number {k} has shape {x.shape}")
+        if x.dtype.kind == "b":
+            x = flatnonzero(x)
+        elif not x.size and not isinstance(one, (np.ndarray, Recorded)):
+            x = np.zeros(0, np.intp)
+        x = reshape_op(x, shape=(1,) * k + (x.size,) + (1,) * (len(args) - 1 - k))
+        out.append(wrap(x) if tensors and not isinstance(x, Recorded) else x)
+    return tuple(out)
 
 
 def _asking(*functions: Any) -> None:
@@ -109,7 +150,7 @@ def _asking(*functions: Any) -> None:
 
 _asking(np.shape, np.ndim, np.size, np.allclose, np.array_equal, np.array_equiv, np.iscomplexobj, np.isrealobj)
 _asking(np.result_type, np.can_cast, np.common_type, np.array2string, np.array_repr, np.array_str)
-_asking(np.may_share_memory, np.shares_memory)
+_asking(np.may_share_memory, np.shares_memory, np.min_scalar_type)
 
 nextafter = only_values(np.nextafter, "The next float after x towards y.")
 spacing = only_values(np.spacing, "The distance from x to the next float.")

@@ -6,11 +6,12 @@ Rules follow PyTorch's complex convention, g * conj(f'(x)); H is the conjugate w
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from ..registry import Recorded, numpy_name, op, operand, ufunc, wrap
+from ..registry import BY_NUMPY, Recorded, in_numpy, numpy_name, op, operand, ufunc, wrap
 from ..samples import between, bools, complexes, distinct, ints, positive, real
 from .structure import cast, deliver
 
@@ -109,10 +110,11 @@ remainder = ufunc(
 )
 fmod = ufunc(
     np.fmod,
-    "x mod y, with the sign of x: x - trunc(x / y) * y.",
+    "x mod y, with the sign of x: x - n * y for the whole number n nearest to x / y on the side of 0.",
     like=[real(), positive(low=0.7, high=1.1)],
     x=lambda g: g,
-    y=lambda g, x, y: negative(multiply(g, trunc(divide(x, y)))),
+    # x / y itself may round up to a whole number that x does not reach
+    y=lambda g, x, y, out: negative(multiply(g, rint(divide(subtract(x, out), y)))),
 )
 floor_divide = ufunc(
     np.floor_divide, "floor(x / y). The gradient is zero.", like=[real(), positive(low=0.7, high=1.1)], x=None, y=None
@@ -125,7 +127,7 @@ absolute = ufunc(
     np.absolute,
     "The absolute value; 0 has gradient 0. Complex x has gradient g * x / |x|.",
     like=real(away=0.1),
-    x=lambda g, x, out: multiply(g, div_no_nan(x, out) if x.dtype.kind == "c" else sign_op(x)),
+    x=lambda g, x: multiply(g, phase(x) if x.dtype.kind == "c" else sign_op(x)),
 )
 fabs = ufunc(np.fabs, "The absolute value of reals.", like=real(away=0.1), x=lambda g, x: multiply(g, sign_op(x)))
 conjugate = ufunc(np.conjugate, "The complex conjugate.", x=lambda g: conjugate(g))
@@ -147,16 +149,42 @@ heaviside = ufunc(
     x=None,
     y=lambda g, x: where_op(equal(x, 0), g, 0.0),
 )
-ldexp = ufunc(np.ldexp, "x * 2 ** y, y of integers.", like=[real(), ints(-3, 4)], x=lambda g, y: ldexp(g, y))
+ldexp_op = ufunc(np.ldexp, "x * 2 ** y, y of integers.", like=[real(), ints(-3, 4)], x=lambda g, y: ldexp_op(g, y))
+
+
+@numpy_name(np.ldexp)
+def ldexp(x: Any, y: Any) -> Any:
+    """x * 2 ** y, y of integers."""
+    return ldexp_op(_plain(x), operand(y, "ldexp"))  # as an array, y stays an integer
+
+
+@op("elementwise")
+def phase(x):
+    """x / |x| of complex x; 0 has value and gradient 0."""
+    return np.sign(x)
+
+
+def _phase_rule(g: Any, x: Any, out: Any) -> Any:
+    """What of g is across x, over |x|."""
+    across = imag_op(multiply(H(out), g)) if g.dtype.kind == "c" else negative(multiply(imag_op(out), g))
+    return multiply(divide(across, _not_zero(absolute(x))), multiply(out, 1j))
+
+
+phase.vjp(x=_phase_rule)
+phase.jvp(lambda tangents, x, out: _phase_rule(tangents[0], x, out))
+phase.sample(complexes(3, 4)).sample(complexes())
+
+
+def _not_zero(x: Any) -> Any:
+    """x, with infinity for 0: to divide by where the quotient is to be 0, and so are all of its derivatives."""
+    return where_op(equal(x, 0), math.inf, x)
 
 
 @numpy_name(np.sign)
 def sign(x: Any) -> Any:
     """-1, 0 or 1 with a zero gradient; of complex x, x / |x| with its gradient, 0 at 0."""
     x = operand(x, "sign")
-    if x.dtype.kind == "c":
-        return div_no_nan(x, absolute(x))
-    return sign_op(x)
+    return phase(x) if x.dtype.kind == "c" else sign_op(x)
 
 
 # -- exponentials, logarithms, roots -------------------------------------------------------------------------
@@ -180,7 +208,7 @@ cbrt = ufunc(
     np.cbrt,
     "The real cube root; its slope at 0 is infinite.",
     like=positive(),
-    x=lambda g, out: div_no_nan(g, multiply(3.0, multiply(out, out))),
+    x=lambda g, out: div_no_nan(div_no_nan(g, multiply(3.0, out)), out),
 )
 
 
@@ -220,76 +248,123 @@ tan = ufunc(
 )
 
 
-def _on_branch(root: Any, x: Any, inverse: Any, slope: Any) -> Any:
-    """A root that is slope(inverse(x)) but for its sign, which on a branch cut hangs on the sign of a zero of x."""
+# Roots of what x**2 and 1 differ by, factor by factor: exact near 1 and far out, on the right side of a branch cut, and
+# with derivatives that are exact near 0 too.
+
+
+def _below_one(x: Any) -> Any:
+    """sqrt(1 - x**2); of complex x the differences keep the sign of a zero part, which says on which side of a cut."""
+    if x.dtype.kind == "c":
+        return np.sqrt(-np.subtract(x, 1)) * np.sqrt(np.subtract(x, -1))
+    return np.sqrt(np.subtract(1, x)) * np.sqrt(np.add(x, 1))
+
+
+@op("elementwise")
+def below_one(x):
+    """sqrt(1 - x**2), as sqrt(1 - x) * sqrt(1 + x)."""
+    return _below_one(x)
+
+
+@op("elementwise")
+def above_one(x):
+    """sqrt(x**2 - 1), as sqrt(x - 1) * sqrt(x + 1)."""
+    return np.sqrt(np.subtract(x, 1)) * np.sqrt(np.subtract(x, -1))
+
+
+@op("elementwise")
+def above_zero(x):
+    """sqrt(x**2 + 1), without overflow."""
     if x.dtype.kind != "c":
-        return root
-    near = np.conj(slope(inverse(_raw(x))))
-    return multiply(root, np.where(np.real(_raw(root) * near) < 0, -1, 1).astype(near.real.dtype))
+        return np.hypot(x, 1)
+    turned = np.empty_like(x)  # x * 1j, with the signs of its zeros
+    turned.real, turned.imag = -x.imag, x.real
+    return _below_one(turned)
 
 
-def _root(root: Any, x: Any, inverse: Any, slope: Any) -> Any:
-    return root
+@op("elementwise")
+def arctan_slope(x):
+    """1 / (1 + x**2)."""
+    return 1 / (x + 1j) / (x - 1j) if x.dtype.kind == "c" else np.divide(1, np.add(1, np.square(x)))
 
 
-_on_branch.on_real_arrays = _root  # type: ignore[attr-defined]
+@op("elementwise")
+def arctanh_slope(x):
+    """1 / (1 - x**2)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(1, np.subtract(1, x)) / np.add(1, x)
+
+
+below_one.vjp(x=lambda g, x, out: negative(div_no_nan(mul_no_nan(g, H(x)), H(out)))).sample(between(-0.9, 0.9, 3, 4))
+above_one.vjp(x=lambda g, x, out: div_no_nan(mul_no_nan(g, H(x)), H(out))).sample(between(1.2, 3, 3, 4))
+above_zero.vjp(x=lambda g, x, out: div_no_nan(mul_no_nan(g, H(x)), H(out))).sample(real(3, 4)).sample(complexes(3))
+arctan_slope.vjp(x=lambda g, x, out: mul_no_nan(g, H(multiply(-2.0, mul_no_nan(multiply(out, out), x)))))
+arctanh_slope.vjp(x=lambda g, x, out: mul_no_nan(g, H(multiply(2.0, mul_no_nan(multiply(out, out), x)))))
+arctan_slope.sample(real(3, 4))
+arctanh_slope.sample(between(-0.9, 0.9, 3, 4))
+
 arcsin = ufunc(
-    np.arcsin,
-    "The inverse sine, in radians.",
-    like=between(-0.9, 0.9),
-    x=lambda g, x: div_no_nan(g, H(_on_branch(sqrt(multiply(subtract(1.0, x), add(1.0, x))), x, np.arcsin, np.cos))),
+    np.arcsin, "The inverse sine, in radians.", like=between(-0.9, 0.9), x=lambda g, x: div_no_nan(g, H(below_one(x)))
 )
 arccos = ufunc(
     np.arccos,
     "The inverse cosine, in radians.",
     like=between(-0.9, 0.9),
-    x=lambda g, x: negative(
-        div_no_nan(g, H(_on_branch(sqrt(multiply(subtract(1.0, x), add(1.0, x))), x, np.arccos, np.sin)))
-    ),
+    x=lambda g, x: negative(div_no_nan(g, H(below_one(x)))),
 )
-arctan = ufunc(np.arctan, "The inverse tangent, in radians.", x=lambda g, x: div_no_nan(g, H(1.0 + square(x))))
+arctan = ufunc(np.arctan, "The inverse tangent, in radians.", x=lambda g, x: mul_no_nan(g, H(arctan_slope(x))))
 sinh = ufunc(np.sinh, "The hyperbolic sine.", x=lambda g, x: multiply(g, H(cosh(x))))
 cosh = ufunc(np.cosh, "The hyperbolic cosine.", x=lambda g, x: multiply(g, H(sinh(x))))
 tanh = ufunc(np.tanh, "The hyperbolic tangent.", x=lambda g, out: multiply(g, subtract(1.0, square(H(out)))))
-arcsinh = ufunc(
-    np.arcsinh,
-    "The inverse hyperbolic sine.",
-    x=lambda g, x: div_no_nan(g, H(_on_branch(sqrt(1.0 + square(x)), x, np.arcsinh, np.cosh))),
-)
+arcsinh = ufunc(np.arcsinh, "The inverse hyperbolic sine.", x=lambda g, x: div_no_nan(g, H(above_zero(x))))
 arccosh = ufunc(
-    np.arccosh,
-    "The inverse hyperbolic cosine.",
-    like=between(1.2, 3),
-    x=lambda g, x: div_no_nan(
-        g, H(_on_branch(multiply(sqrt(subtract(x, 1.0)), sqrt(add(x, 1.0))), x, np.arccosh, np.sinh))
-    ),
+    np.arccosh, "The inverse hyperbolic cosine.", like=between(1.2, 3), x=lambda g, x: div_no_nan(g, H(above_one(x)))
 )
 arctanh = ufunc(
     np.arctanh,
     "The inverse hyperbolic tangent.",
     like=between(-0.9, 0.9),
-    x=lambda g, x: div_no_nan(g, H(multiply(subtract(1.0, x), add(1.0, x)))),
+    x=lambda g, x: mul_no_nan(g, H(arctanh_slope(x))),
 )
 
 
-def _over_square(x: Any, r: Any) -> Any:
-    """x / r**2 where the square may overflow or vanish."""
-    return div_no_nan(div_no_nan(x, r), r)
+@op("elementwise")
+def over_length(x, r):
+    """x / r for a length r: 0 where r is 0, and the sign of x where both are infinite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = np.asarray(np.divide(x, r))
+    np.copyto(out, 0, where=np.equal(r, 0))
+    far = np.isinf(r)
+    if far.any():
+        np.copyto(out, np.sign(x), where=far & np.isinf(x), casting="same_kind")
+    return out
 
+
+over_length.vjp(
+    x=lambda g, r: divide(g, H(_not_zero(r))),
+    r=lambda g, r, out: negative(divide(multiply(g, H(out)), H(_not_zero(r)))),
+)
+over_length.sample(real(3, 4), positive(4)).sample(real(), positive(2, 3))
 
 arctan2 = ufunc(
     np.arctan2,
     "The angle of the point with height x and reach y, in radians; (0, 0) has gradient 0.",
     like=real(away=0.2),
-    x=lambda g, x, y: _over_square(multiply(g, y), hypot(x, y)),
-    y=lambda g, x, y: negative(_over_square(multiply(g, x), hypot(x, y))),
+    x=lambda g, x, y: _across(g, y, hypot(x, y)),
+    y=lambda g, x, y: negative(_across(g, x, hypot(x, y))),
 )
+
+
+def _across(g: Any, x: Any, r: Any) -> Any:
+    """g * x / r**2 where the square may overflow or vanish."""
+    return mul_no_nan(g, divide(over_length(x, r), _not_zero(r)))
+
+
 hypot = ufunc(
     np.hypot,
     "sqrt(x**2 + y**2) without overflow; (0, 0) has gradient 0.",
     like=real(away=0.2),
-    x=lambda g, x, out: div_no_nan(multiply(g, x), out),
-    y=lambda g, y, out: div_no_nan(multiply(g, y), out),
+    x=lambda g, x, out: mul_no_nan(g, over_length(x, out)),
+    y=lambda g, y, out: mul_no_nan(g, over_length(y, out)),
 )
 deg2rad = ufunc(np.deg2rad, "Degrees to radians.", x=lambda g: multiply(g, DEGREE))
 rad2deg = ufunc(np.rad2deg, "Radians to degrees.", x=lambda g: multiply(g, 1.0 / DEGREE))
@@ -337,7 +412,7 @@ def larger_share(x, y, *, skip_nan=False):
     """x's share of the gradient of maximum(x, y): 1, 1/2 at a tie, 0; its own gradient is zero."""
     share = np.where(np.less(x, y), 0.0, np.where(np.equal(x, y), 0.5, 1.0))
     if skip_nan:
-        share = np.where(np.isnan(y), 1.0, np.where(np.isnan(x), 0.0, share))
+        share = np.where(np.isnan(y), np.where(np.isnan(x), 0.5, 1.0), np.where(np.isnan(x), 0.0, share))
     return share.astype(np.result_type(x, y), copy=False)
 
 
@@ -394,10 +469,13 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     return where_op(operand(condition, "where"), _plain(x), _plain(y))
 
 
+CLIP: Any = in_numpy("_core.umath.clip") or np.clip
+
+
 @op("elementwise")
 def clip_op(x, low, high):
     """x held between low and high; at a bound the gradient passes to x, beyond it to the bound."""
-    return np.minimum(np.maximum(x, low), high)
+    return CLIP(x, low, high)
 
 
 clip_op.vjp(
@@ -408,37 +486,109 @@ clip_op.vjp(
 clip_op.sample(distinct(3, 4), -0.83, 0.77).sample(distinct(3, 4), between(-1.0, -0.8, 4), between(0.7, 0.9, 3, 1))
 
 
+NOT_GIVEN = np._NoValue
+
+
 @numpy_name(np.clip)
-def clip(a: Any, min: Any = None, max: Any = None, out: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
-    """a held between min and max (None: no bound). The gradient passes at a bound, as in torch.clamp."""
-    a = operand(a, "clip")
-    low, high = (a_min if min is None else min), (a_max if max is None else max)
-    if a.dtype.kind == "c" and isinstance(a, Recorded) and a.requires_grad:
-        raise TypeError(
-            f"clip: a is complex ({a.dtype}), and complex numbers have no order; clip tg.real or tg.abs of a"
-        )
-    tensors = [b for b in (a, low, high) if isinstance(b, Recorded)]
-    if a.dtype.kind not in "f" and not any([b.requires_grad for b in tensors]):
-        low, high = (b._data if isinstance(b, Recorded) else b for b in (low, high))
-        data = np.asarray(np.clip(_raw(a), low, high))
-        return deliver(wrap(data) if tensors else data, out, "clip")
-    y = clip_op(a, -math.inf if low is None else _plain(low), math.inf if high is None else _plain(high))
-    return deliver(y, out, "clip")
+def clip(
+    a: Any, a_min: Any = NOT_GIVEN, a_max: Any = NOT_GIVEN, out: Any = None, *, min: Any = NOT_GIVEN,
+    max: Any = NOT_GIVEN, where: Any = True, dtype: Any = None, casting: Any = "same_kind", order: Any = "K",
+    subok: bool = True,
+) -> Any:  # fmt: skip
+    """a held between a_min and a_max, also called min and max; None is no bound. At a bound the gradient passes to a.
+
+    Complex numbers are ordered by real part, then imaginary part.
+    """
+    if order not in ("K", "A", "C", None):
+        raise TypeError(f"clip: order={order!r} is not supported; copy the result into that order")
+    if (a_min is not NOT_GIVEN or a_max is not NOT_GIVEN) and (min is not NOT_GIVEN or max is not NOT_GIVEN):
+        raise ValueError("clip: give the bounds as a_min and a_max, or as min and max, not as both")
+    x, low, high = operand(a, "clip"), _bound(a_min, min), _bound(a_max, max)
+    if dtype is not None:
+        x, low, high = [_in_dtype(v, np.dtype(dtype), casting) for v in (x, low, high)]
+    tensors = [v for v in (x, low, high) if isinstance(v, Recorded)]
+    if x.dtype.kind not in "fc" and not any([t.requires_grad for t in tensors]):
+        data = np.asarray(np.clip(*[v._data if isinstance(v, Recorded) else v for v in (x, low, high)]))
+        y = wrap(data) if tensors else data
+    else:
+        far = complex(math.inf, math.inf) if x.dtype.kind == "c" else math.inf
+        y = clip_op(x, -far if low is None else low, far if high is None else high)
+    if where is not True:
+        if out is None:
+            raise TypeError("clip: where= needs out=, or the rest would be undefined; or write tg.where")
+        y = where_op(operand(where, "clip"), y, out if isinstance(out, Recorded) else np.array(out))
+    return deliver(y, out, "clip", casting)
+
+
+def _bound(one: Any, other: Any) -> Any:
+    """A bound under either of its names; None if it has been left out."""
+    given = other if one is NOT_GIVEN else one
+    return None if given is NOT_GIVEN or given is None else _plain(given)
+
+
+def _in_dtype(x: Any, dtype: Any, casting: str) -> Any:
+    if x is None or not isinstance(x, (np.ndarray, Recorded)):
+        return x
+    if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(f"clip: cannot cast {x.dtype} to {dtype} by the rule {casting!r}")
+    return _widen(x, dtype)
+
+
+if CLIP is not np.clip:  # NumPy has a ufunc too, whose bounds must be given
+    BY_NUMPY[CLIP] = lambda x, low, high: clip(x, low, high)
 
 
 @op("elementwise")
-def nan_to_num_op(x, *, nan=0.0, posinf=None, neginf=None):
-    """x with nan and the infinities replaced by numbers, which have gradient 0."""
+def finite_parts(y, x):
+    """y where x is finite, else 0; of complex numbers each part by itself."""
+    if x.dtype.kind != "c":
+        return np.where(np.isfinite(x), y, np.zeros((), y.dtype))
+    out = np.zeros(np.broadcast_shapes(y.shape, x.shape), np.result_type(y, np.complex64))
+    np.copyto(out.real, y.real, where=np.isfinite(x.real))
+    np.copyto(out.imag, y.imag, where=np.isfinite(x.imag))
+    return out
+
+
+finite_parts.vjp(y=lambda g, x: finite_parts(g, x), x=None)
+finite_parts.sample(real(3, 4), real(4)).sample(complexes(3), complexes(3))
+
+
+@op("elementwise")
+def nan_to_num_op(x, nan, posinf, neginf):
+    """x with nan and the infinities replaced by numbers, of complex x in each part by itself."""
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-nan_to_num_op.vjp(x=lambda g, x: where_op(isfinite(x), g, 0.0)).sample(real(3, 4)).sample(real(2), nan=1.0)
+nan_to_num_op.vjp(
+    x=lambda g, x: finite_parts(g, x),
+    nan=lambda g, x: where_op(isnan(x), g, 0.0),
+    posinf=lambda g, x: where_op(equal(x, math.inf), g, 0.0),
+    neginf=lambda g, x: where_op(equal(x, -math.inf), g, 0.0),
+)
+nan_to_num_op.sample(real(3, 4), 0.0, 9.0, -9.0).sample(real(3, 4), real(4), real(), real(3, 4))
 
 
 @numpy_name(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """x with nan replaced by `nan` and the infinities by `posinf` and `neginf` (None: the largest numbers)."""
-    return nan_to_num_op(operand(x, "nan_to_num"), nan=nan, posinf=posinf, neginf=neginf)
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """x with nan replaced by `nan` and the infinities by `posinf` and `neginf` (None: the largest numbers).
+
+    What is replaced has gradient 0, of complex x in each part by itself. copy=False works in place.
+    """
+    given, x = x, operand(x, "nan_to_num")
+    if x.dtype.kind not in "fc":
+        return cast(x, dtype=x.dtype) if copy else x
+    most = np.asarray(np.finfo(x.dtype).max)
+    numbers = [_plain(v) for v in (nan, most if posinf is None else posinf, -most if neginf is None else neginf)]
+    if x.dtype.kind == "c" and any([isinstance(v, Recorded) and v.requires_grad for v in numbers]):
+        raise TypeError(
+            "nan_to_num: of complex x, nan, posinf and neginf have no gradient; replace its parts one by one"
+        )
+    y = nan_to_num_op(x, *numbers)
+    if copy or not isinstance(given, (np.ndarray, Recorded)):
+        return y
+    if isinstance(given, Recorded):
+        given._writable("nan_to_num")  # type: ignore[attr-defined]
+    return deliver(y, given, "nan_to_num")
 
 
 @op("elementwise")
@@ -453,7 +603,7 @@ round_op.vjp(x=None).sample(distinct(3, 4)).sample(distinct(3), decimals=1)
 @numpy_name(np.round, np.around)
 def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """a to that many decimals, halves to even; the gradient is zero."""
-    return deliver(round_op(operand(a, "round"), decimals=int(decimals)), out, "round")
+    return deliver(round_op(operand(a, "round"), decimals=operator.index(decimals)), out, "round")
 
 
 @numpy_name(np.fix)
@@ -462,20 +612,41 @@ def fix(x: Any, out: Any = None) -> Any:
     return deliver(trunc(operand(x, "fix")), out, "fix")
 
 
+@op("elementwise")
+def float_power_op(x, y):
+    """x ** y, as numpy.float_power has it; see power."""
+    return np.float_power(x, y).astype(np.result_type(x, y), copy=False)
+
+
+float_power_op.vjp(
+    x=lambda g, x, y: mul_no_nan(g, H(mul_no_nan(y, float_power_op(x, subtract(y, 1.0))))), y=power.rules["y"]
+)
+float_power_op.sample(positive(3, 4), real(4)).sample(positive(), real(2, 3))
+
+
 @numpy_name(np.float_power)
 def float_power(x: Any, y: Any) -> Any:
     """x ** y in at least double precision."""
     x, y = operand(x, "float_power"), operand(y, "float_power")
     dtype = np.result_type(x.dtype, y.dtype, np.float64)
-    return power(_widen(x, dtype), _widen(y, dtype))
+    return float_power_op(_widen(x, dtype), _widen(y, dtype))
+
+
+@op("elementwise")
+def fraction(x):
+    """The fractional part of x with the sign of x; that of infinity is 0, with gradient 0."""
+    return np.modf(x)[0]
+
+
+fraction.vjp(x=lambda g, x: where_op(isinf(x), 0.0, g)).sample(distinct(3, 4)).sample(distinct())
 
 
 @numpy_name(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """The fractional and the whole part of x, both with the sign of x; the gradient goes to the fraction."""
     x = operand(x, "modf")
-    whole = trunc(x)
-    return where_op(np.isinf(_raw(x)), copysign(0.0, x), subtract(x, whole)), whole
+    x = _widen(x, np.modf(np.zeros((), x.dtype))[0].dtype)
+    return fraction(x), trunc(x)
 
 
 @numpy_name(np.divmod)
@@ -516,7 +687,7 @@ def real_part(val: Any) -> Any:
     """The real part; anything real as it is."""
     if isinstance(val, (np.ndarray, Recorded)):
         return real_op(val) if val.dtype.kind == "c" else val
-    return val.real
+    return val.real if hasattr(val, "real") else real_part(operand(val, "real"))
 
 
 @numpy_name(np.imag)
@@ -530,7 +701,7 @@ def imag(val: Any) -> Any:
 def angle(z: Any, deg: bool = False) -> Any:
     """The angle of z in radians, or degrees; 0 has gradient 0."""
     z = operand(z, "angle")
-    out = arctan2(imag_op(z) if z.dtype.kind == "c" else 0.0, real_part(z))
+    out = arctan2(imag_op(z) if z.dtype.kind == "c" else 0, real_part(z))
     return multiply(out, 1.0 / DEGREE) if deg else out
 
 
@@ -569,6 +740,7 @@ signbit = _plainly(np.signbit, "x has its sign bit set.")
 bitwise_and = _plainly(np.bitwise_and, "The bits set in both.", ints(0, 9))
 bitwise_or = _plainly(np.bitwise_or, "The bits set in either.", ints(0, 9))
 bitwise_xor = _plainly(np.bitwise_xor, "The bits set in just one.", ints(0, 9))
+bitwise_count = _plainly(np.bitwise_count, "How many bits of the absolute value are set.", ints(0, 9))
 invert = _plainly(np.invert, "The bits turned over.", ints(0, 9))
 left_shift = _plainly(np.left_shift, "The bits moved up by y.", ints(0, 9))
 right_shift = _plainly(np.right_shift, "The bits moved down by y.", ints(0, 9))

@@ -14,7 +14,8 @@ import numpy as np
 from ..registry import ARRAY, Recorded, numpy_name, operand, wrap
 from .elementwise import add, divide, subtract
 from .index import diff, getitem, place
-from .reduce import any_tensor, cast_to, max, min, raw, sum
+from .keywords import any_tensor, cast_to, raw
+from .reduce import max, min, sum
 from .spaced import linspace_op
 from .statistics import steps
 from .structure import reshape_op, transpose_op
@@ -117,7 +118,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     plain = np.histogram_bin_edges(raw(a), _stripped(bins), _stripped(range), raw(weights))
     if not _holds_tensor(a, bins, range, weights):
         return plain
-    return _edges(operand(a, "histogram_bin_edges"), bins, range, plain)
+    a = operand(a, "histogram_bin_edges")
+    return steps(_edges(a, bins, range, plain), a)
 
 
 def _points(sample: Any) -> Any:

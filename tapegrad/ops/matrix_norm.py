@@ -74,12 +74,17 @@ def nonzero(x):
 nonzero.vjp(x=None).sample(real(3, 4))
 
 
+def _largest(x: Any, axis: Any, keepdims: bool = False) -> Any:
+    """The largest of sizes over axes; of none 0."""
+    return max(x, axis, keepdims=keepdims) if x.size else max(x, axis, keepdims=keepdims, initial=0.0)
+
+
 def vector_length(x: Any, p: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """The p-norm over axes; None is 2."""
     if p is None or p == 2:
         return length(x, axis=axis, keepdims=keepdims)
     if p == INF:
-        return max(absolute(x), axis, keepdims=keepdims)
+        return _largest(absolute(x), axis, keepdims)
     if p == -INF:
         return min(absolute(x), axis, keepdims=keepdims)
     if p == 0:
@@ -94,7 +99,7 @@ def _norm_of_matrices(x: Any, p: Any, axis: tuple[int, int], keepdims: bool, nam
     if p in (None, "fro", "f"):
         return length(x, axis=tuple(sorted(axis)), keepdims=keepdims)
     if p in (1, -1, INF, -INF):
-        extremum = max if p > 0 else min
+        extremum = _largest if p > 0 else min
         first, second = (row, column) if abs(p) == 1 else (column, row)
         sums = sum_op(absolute(x), axis=(first,), keepdims=True)
         y = extremum(sums, second, keepdims=True)
@@ -103,7 +108,7 @@ def _norm_of_matrices(x: Any, p: Any, axis: tuple[int, int], keepdims: bool, nam
         if p == "nuc":
             y = sum_op(s, axis=(s.ndim - 1,))
         else:
-            y = max(s, -1) if p == 2 else min(s, -1)
+            y = _largest(s, -1) if p == 2 else min(s, -1)
         y = reshape_op(y, shape=kept_shape(x.shape, axis))
     else:
         raise ValueError(

@@ -10,29 +10,19 @@ import numpy as np
 from ..registry import numpy_name, operand, wrap
 from .discrete import valued
 from .elementwise import isnan, logical_and, logical_not, where_op
+from .keywords import NOT_GIVEN, any_tensor, by_numpy, cast_to, follows, give, given, kept, masked, raw, reduced
 from .reduce import (
-    NOT_GIVEN,
     about_mean,
-    any_tensor,
-    by_numpy,
-    cast_to,
     counts,
     cumprod,
     cumsum,
     ddof_of,
     extreme_from,
-    follows,
-    give,
-    given,
-    kept,
-    masked,
     max,
     mean,
     min,
     of_count,
     prod,
-    raw,
-    reduced,
     root,
     std,
     sum,

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+import operator
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..kernels import products
-from ..registry import ARRAY, numpy_name, op, operand
+from ..registry import ARRAY, Slice, numpy_name, op, operand
 from ..samples import real
+from .discrete import valued
 from .elementwise import H, conjugate, multiply
 from .index import diagonal, getitem
+from .keywords import raw
 from .reduce import sum_op
-from .structure import broadcast_to_op, deliver, expand_dims, moveaxis, reshape_op, squeeze, sum_to, transpose_op
+from .structure import cast, deliver, expand_dims, moveaxis, reshape_op, squeeze, sum_to, transpose_op
 
 
 def _turned(x: Any) -> Any:
@@ -201,114 +205,402 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 
 # -- einsum --------------------------------------------------------------------------------------------------
 
+# The subscripts are read once for each set of shapes, and turned into a program: what is cut to its diagonal, summed
+# or dropped in one operand alone, then products of pairs. A pair is clean: each label stands in at least two of its
+# three terms, with one length. So the gradients of a pair are clean pairs too.
 
-@lru_cache(maxsize=1024)
-def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> Any:
-    return np.einsum_path(subscripts, *[np.broadcast_to(0.0, s) for s in shapes], optimize="greedy")[0]
+
+@lru_cache(maxsize=4096)
+def _pair(subscripts: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> Callable[[Any, Any], Any]:
+    """How to multiply a clean pair: as matrices, element by element, or, where neither fits, by numpy.einsum."""
+    inputs, output = subscripts.split("->")
+    a, b = inputs.split(",")
+    sizes = {**dict(zip(a, x_shape, strict=True)), **dict(zip(b, y_shape, strict=True))}
+    rows, columns, both = [c for c in a if c not in b], [c for c in b if c not in a], [c for c in a if c in b]
+    summed = [c for c in both if c not in output]
+    if not summed:
+        x_axes, y_axes = _axes(a, [c for c in output if c in a]), _axes(b, [c for c in output if c in b])
+        x_wide, y_wide = (tuple([sizes[c] if c in term else 1 for c in output]) for term in (a, b))
+        return lambda x, y: np.multiply(_seen(x, x_axes, x_wide), _seen(y, y_axes, y_wide))
+    if not output and a == b:
+        return lambda x, y: products.matmul(x.reshape(-1), y.reshape(-1))
+    length = lambda labels: math.prod([sizes[c] for c in labels])
+    vectors = length(rows) == 1 or length(columns) == 1
+    few = vectors and len(both) > len(summed) and length(rows + columns + summed) < FEW
+    if few or not (rows or columns):
+        return lambda x, y: np.einsum(subscripts, x, y)
+    return _by_matrices(a, b, output, sizes)
+
+
+FEW = 100  # multiplications: for stacks of products of a matrix by a vector as small as this, BLAS is no gain
+WORTH = 4096  # multiplications of a matrix product that is worth a call of BLAS instead of a copy
+
+
+class Roles(NamedTuple):
+    """What the labels of a product of matrices are: the stack, the rows, those summed over, the columns."""
+
+    stack: list[str]
+    rows: list[str]
+    summed: list[str]
+    columns: list[str]
+
+
+def _roles(a: str, b: str, output: str, sizes: dict[str, int]) -> Roles:
+    """The roles that need the fewest copies of x and y, taken to be laid out by rows.
+
+    Axes that cannot become one without a copy may go into the stack. There another that lacks them is broadcast, and
+    those that are to be summed are summed afterwards.
+    """
+    length = lambda labels: math.prod([sizes[c] for c in labels])
+    batch = [c for c in output if c in a and c in b]
+    best: tuple[float, int, Roles] | None = None
+    own = [[c for c in term if c not in batch] for term in (a, b)]
+    for extra in [[], *[labels[:n] for labels in own for n in range(1, len(labels))]]:
+        rest = lambda labels, extra=extra: [c for c in labels if c not in extra]
+        rows, columns = rest([c for c in a if c not in b]), rest([c for c in b if c not in a])
+        both = rest([c for c in a if c in b and c not in output])
+        for summed in (both, [c for c in b if c in both]):
+            if extra and length(rows + summed + columns) < WORTH:
+                continue
+            cost = length(a) * _copies(a, rows, summed) + length(b) * _copies(b, summed, columns)
+            again = [c for c in extra if c not in output]
+            if again:
+                cost += length(batch + extra + rows + columns)
+            if best is None or (cost, len(extra)) < best[:2]:
+                best = cost, len(extra), Roles(batch + extra, rows, summed, columns)
+    assert best is not None
+    return best[2]
+
+
+def _by_matrices(a: str, b: str, output: str, sizes: dict[str, int]) -> Callable[[Any, Any], Any]:
+    stack, rows, summed, columns = _roles(a, b, output, sizes)
+    first = next((c for c in output if c not in stack), "")
+    if first in columns and rows:  # so that the result need not be turned round
+        turned = _by_matrices(b, a, output, sizes)
+        return lambda x, y: turned(y, x)
+    length = lambda labels: math.prod([sizes[c] for c in labels])
+    lead = [tuple([sizes[c] if c in term else 1 for c in stack]) for term in (a, b)]
+    x_axes = _axes(a, [c for c in stack if c in a] + rows + summed)
+    y_axes = _axes(b, [c for c in stack if c in b] + summed + columns)
+    x_matrix, y_matrix = (*lead[0], length(rows), length(summed)), (*lead[1], length(summed), length(columns))
+    again = tuple([i for i, c in enumerate(stack) if c not in output])
+    kept = [c for c in stack if c in output]
+    full = tuple([sizes[c] for c in kept + rows + columns])
+    back = _axes("".join(kept + rows + columns), list(output))
+
+    def by_matrices(x: Any, y: Any) -> Any:
+        product = products.matmul(_for_blas(_seen(x, x_axes, x_matrix)), _for_blas(_seen(y, y_axes, y_matrix)))
+        if again:
+            product = np.add.reduce(product, axis=again)
+        if product.shape != full:
+            product = product.reshape(full)
+        return product if back is None else product.transpose(back)
+
+    return by_matrices
+
+
+def _axes(term: str, order: list[str]) -> tuple[int, ...] | None:
+    """The axes that bring a term into an order; None if it is in it."""
+    return None if list(term) == order else tuple([term.index(c) for c in order])
+
+
+def _seen(x: Any, axes: tuple[int, ...] | None, shape: tuple[int, ...]) -> Any:
+    """x transposed and in another shape."""
+    x = x if axes is None else x.transpose(axes)
+    return x if x.shape == shape else x.reshape(shape)
+
+
+def _copies(term: str, *groups: list[str]) -> bool:
+    """Whether a term must be copied to make one axis of each group."""
+    return any(["".join(group) not in term for group in groups])
+
+
+def _for_blas(m: Any) -> Any:
+    """A stack of matrices with rows or columns that lie in one piece."""
+    if m.itemsize in m.strides[-2:] or 1 in m.shape[-2:] or not m.size:
+        return m
+    return np.ascontiguousarray(m)
+
+
+@lru_cache(maxsize=4096)
+def _adjoints(subscripts: str) -> tuple[str, str]:
+    """What (gradient, y) and (x, gradient) of a pair are multiplied by."""
+    inputs, output = subscripts.split("->")
+    a, b = inputs.split(",")
+    return f"{output},{b}->{a}", f"{a},{output}->{b}"
 
 
 @op("multilinear")
-def einsum_op(*xs, subscripts):
-    """Sums of products by subscripts, explicit and without repeats inside one operand: "ij,jk->ik"."""
-    if len(xs) == 1:
-        return np.array(np.einsum(subscripts, xs[0]))
-    path = _path(subscripts, tuple([x.shape for x in xs]))
-    with products.on_threads_of_blas():
-        return np.einsum(subscripts, *xs, optimize=path)
+def einsum_op(x, y, *, subscripts):
+    """The sum of products of a pair, "ij,jk->ik"; each label stands in two of the three terms or in all."""
+    return _pair(subscripts, x.shape, y.shape)(x, y)
 
 
-def _einsum_rule(g: Any, position: int, other_xs: tuple[Any, ...], xs_shape: Any, subscripts: str) -> Any:
-    inputs, output = subscripts.split("->")
-    terms = inputs.split(",")
-    mine, shape = terms[position], xs_shape[position]
-    others = [(t, H(x)) for k, (t, x) in enumerate(zip(terms, other_xs, strict=True)) if k != position]
-    known = set(output).union(*[t for t, _ in others])
-    found = "".join(c for c in mine if c in known)
-    rule = ",".join([output, *[t for t, _ in others]]) + "->" + found
-    out = einsum_op(g, *[x for _, x in others], subscripts=rule)
-    if found != mine:  # what only this operand had was summed away: its gradient is the same all along
-        out = reshape_op(out, shape=tuple([out.shape[found.index(c)] if c in known else 1 for c in mine]))
-    full = tuple([n if c not in known else m for c, n, m in zip(mine, shape, out.shape, strict=True)])
-    if out.shape != full:
-        out = broadcast_to_op(out, shape=full)
-    return out if out.shape == shape else sum_to(out, shape=shape)
+einsum_op.vjp(
+    x=lambda g, y, subscripts: einsum_op(g, H(y), subscripts=_adjoints(subscripts)[0]),
+    y=lambda g, x, subscripts: einsum_op(H(x), g, subscripts=_adjoints(subscripts)[1]),
+)
+einsum_op.sample(real(2, 3), real(3, 4), subscripts="ij,jk->ik").sample(real(2, 3), real(2, 3), subscripts="ij,ij->")
+einsum_op.sample(real(2, 3, 4), real(4, 2), subscripts="ijk,ki->ji").sample(real(), real(2), subscripts=",i->i")
+einsum_op.sample(real(3, 2), real(4), subscripts="ij,k->kij").sample(real(2, 0), real(0, 3), subscripts="ij,jk->ki")
+einsum_op.sample(real(2, 3, 2), real(4, 3, 2), subscripts="abc,dbc->da").sample(
+    real(2, 3), real(2, 3), subscripts="ij,ij->i"
+)
 
 
-einsum_op.vjp(xs=_einsum_rule)
-einsum_op.sample(real(2, 3), real(3, 4), subscripts="ij,jk->ik").sample(real(2, 3), subscripts="ij->j")
-einsum_op.sample(real(2, 3), real(3), real(3, 2), subscripts="ij,j,jk->k").sample(real(), real(2), subscripts=",i->i")
-einsum_op.sample(real(1, 3), real(2, 3), subscripts="ij,ij->i")
+@op("linear")
+def in_order(x, *, order):
+    """A copy of x laid out by rows, order 'C', or by columns, 'F'."""
+    return np.array(x, order=order)
+
+
+in_order.vjp(x=lambda g: g).sample(real(3, 4), order="F").sample(real(), order="C")
+
+
+class Program(NamedTuple):
+    """What an einsum does: with each operand alone, then with pairs of them; each result goes to the end."""
+
+    alone: tuple[Any, ...]  # (operand, diagonals, shape, axes to sum over)
+    pairs: tuple[tuple[int, int, str], ...]
+    turned: tuple[int, ...] | None  # the axes of the only operand
 
 
 @numpy_name(np.einsum)
 def einsum(
-    *operands: Any, out: Any = None, optimize: Any = True, dtype: Any = None, order: str = "K", casting: str = "safe"
+    *operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe"
 ) -> Any:
-    """Sums of products by subscripts, as numpy.einsum: repeated indices, an ellipsis, the list form too."""
-    if operands and not isinstance(operands[0], str):
-        operands = _from_lists(operands)
+    """Sums of products by subscripts, as numpy.einsum: repeated indices, an ellipsis, the list form too.
+
+    optimize: the order of contraction: 'greedy', 'optimal', either with a limit of memory, or a path as einsum_path
+    gives it. False and True mean greedy; it is worked out once for each set of shapes. Products of pairs are matrix
+    products where that is possible.
+    """
     if not operands:
         raise ValueError("einsum: give the subscripts and the arrays")
-    subscripts, arrays = operands[0].replace(" ", ""), [operand(x, "einsum") for x in operands[1:]]
-    if dtype is not None:
-        if not all(np.can_cast(x.dtype, dtype, casting) for x in arrays):  # type: ignore[arg-type]
-            raise TypeError(f"einsum: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
-        arrays = [x.astype(dtype) for x in arrays]
-    terms, output = _explicit(subscripts, [x.shape for x in arrays])
-    for k, (term, x) in enumerate(zip(terms, arrays, strict=True)):
-        terms[k], arrays[k] = _without_repeats(term, x)
-    return deliver(einsum_op(*arrays, subscripts=",".join(terms) + "->" + output), out, "einsum")
+    subscripts, arrays = operands[0], operands[1:]
+    if not isinstance(subscripts, str):
+        subscripts, arrays = _from_lists(operands)
+    xs = [operand(x, "einsum") for x in arrays]
+    program = _program(subscripts, tuple([x.shape for x in xs]), _path_wanted(optimize), not optimize)
+    if order not in ("K", "C", "F", "A"):
+        raise ValueError(f"einsum: order {order!r} is not one of 'C', 'F', 'A', 'K'")
+    target = xs[0].dtype if dtype is None else np.dtype(dtype)
+    if dtype is None and any([x.dtype != target for x in xs]):
+        target = np.result_type(*[x.dtype for x in xs])
+    if dtype is not None or casting != "safe":
+        for k, x in enumerate(xs):
+            if not np.can_cast(x.dtype, target, casting):  # type: ignore[arg-type]
+                raise TypeError(f"einsum: operand {k} of dtype {x.dtype} cannot be cast to {target} by {casting!r}")
+    layouts = [raw(x).flags for x in xs] if order == "A" else []
+    xs = [x if x.dtype == target else cast(x, dtype=target) for x in xs]
+    for k, diagonals, shape, axis in program.alone:
+        x = xs[k]
+        for i, j in diagonals:
+            x = _diagonal(x, i, j)
+        if shape is not None:
+            x = reshape_op(x, shape=shape)
+        xs[k] = sum_op(x, axis=axis) if axis else x
+    for i, j, pair in program.pairs:
+        y = xs.pop(j)
+        xs.append(einsum_op(xs.pop(i), y, subscripts=pair))
+    (y,) = xs
+    if program.turned is not None and (not program.alone or program.turned != tuple(range(y.ndim))):
+        y = transpose_op(y, axes=program.turned)
+    if y.dtype != target:  # sums of small integers
+        y = cast(y, dtype=target)
+    if out is None and order != "K":
+        by_columns = all([f.f_contiguous for f in layouts]) and not all([f.c_contiguous for f in layouts])
+        columns = order == "F" or (order == "A" and by_columns)
+        if not (raw(y).flags.f_contiguous if columns else raw(y).flags.c_contiguous):
+            y = in_order(y, order="F" if columns else "C")
+    return deliver(y, out, "einsum", casting)
 
 
-def _from_lists(operands: Sequence[Any]) -> tuple[Any, ...]:
-    """einsum(a, [0, 1], b, [1, 2], [0, 2]) -> ("ab,bc->ac", a, b)."""
-    letter = lambda i: "..." if i is Ellipsis else string.ascii_letters[int(i)]
+def _diagonal(x: Any, i: int, j: int) -> Any:
+    """The diagonal of two axes of one length as a new last axis, by a step in the flat plane of both."""
+    rest = tuple([k for k in range(x.ndim) if k not in (i, j)])
+    if (i, j) != (x.ndim - 2, x.ndim - 1):
+        x = transpose_op(x, axes=(*rest, i, j))
+    n = x.shape[-1]
+    return getitem(reshape_op(x, shape=(*x.shape[:-2], n * n)), index=(Ellipsis, Slice(None, None, n + 1)))
+
+
+einsum_path = valued(np.einsum_path, "The order in which to contract an einsum.", "its result is a path")
+
+
+def _from_lists(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """einsum(a, [0, 1], b, [1, 2], [0, 2]) -> "AB,BC->AC" and (a, b)."""
+
+    def letters(labels: Any) -> str:
+        found = []
+        for i in labels:
+            if i is Ellipsis:
+                found.append("...")
+                continue
+            try:
+                number = operator.index(i)
+            except TypeError:
+                raise TypeError(f"einsum: a list of subscripts holds ints and Ellipsis, not {i!r}") from None
+            if not 0 <= number < len(LABELS):
+                raise ValueError(f"einsum: the subscript {number} is not within 0 to {len(LABELS) - 1}")
+            found.append(LABELS[number])
+        return "".join(found)
+
     paired = len(operands) // 2 * 2
-    terms = ["".join(map(letter, s)) for s in operands[1:paired:2]]
-    text = ",".join(terms)
+    if not paired:
+        raise ValueError("einsum: give subscripts as text first, or a list of them after each array")
+    text = ",".join([letters(s) for s in operands[1:paired:2]])
     if len(operands) % 2:
-        text += "->" + "".join(map(letter, operands[-1]))
-    return (text, *operands[:paired:2])
+        text += "->" + letters(operands[-1])
+    return text, operands[:paired:2]
 
 
-def _explicit(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+LABELS = string.ascii_uppercase + string.ascii_lowercase  # in the order in which an implied output has them
+
+
+def _path_wanted(optimize: Any) -> Any:
+    """The argument optimize as a value for the cache."""
+    if optimize is None or isinstance(optimize, bool):
+        return "greedy"
+    if isinstance(optimize, str):
+        if optimize in ("greedy", "optimal"):
+            return optimize
+    elif isinstance(optimize, (list, tuple)) and optimize and isinstance(optimize[0], str):
+        if optimize[0] == "einsum_path":
+            return ("einsum_path", *[tuple(map(operator.index, step)) for step in optimize[1:]])
+        if optimize[0] in ("greedy", "optimal") and len(optimize) == 2:
+            return (optimize[0], float(optimize[1]))
+    raise TypeError(
+        f"einsum: optimize {optimize!r} is not a bool, 'greedy', 'optimal', one of them with a limit of memory, or a "
+        "path of einsum_path"
+    )
+
+
+@lru_cache(maxsize=1024)
+def _program(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any, strict: bool) -> Program:
+    terms, output = _explicit(subscripts, shapes, strict)
+    lengths: list[dict[str, int]] = []
+    alone = []
+    for k, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        terms[k], diagonals = _without_repeats(term, shape, k)
+        lengths.append(dict(zip(term, shape, strict=True)))
+        alone.append(diagonals)
+    sizes: dict[str, int] = {}
+    for k, own in enumerate(lengths):
+        for c, n in own.items():
+            if n != 1 and sizes.setdefault(c, n) != n:
+                raise ValueError(
+                    f"einsum: the index {c!r} of {subscripts!r} stands for {sizes[c]} and, in operand {k} {shapes[k]}, "
+                    f"for {n}"
+                )
+    shapes_left: list[tuple[int, ...] | None] = []
+    for k, term in enumerate(terms):  # an axis of length 1 that others have too, or that is summed, is dropped
+        earlier = "".join(terms[:k])
+        left = [c for c in term if lengths[k][c] != 1 or (c in output and c not in sizes and c not in earlier)]
+        shapes_left.append(tuple([lengths[k][c] for c in left]) if len(left) < len(term) else None)
+        terms[k] = "".join(left)
+    steps = []
+    for k, term in enumerate(terms):
+        others = "".join([t for i, t in enumerate(terms) if i != k]) + output
+        axis = tuple([i for i, c in enumerate(term) if c not in others])
+        if alone[k] or shapes_left[k] is not None or axis:
+            steps.append((k, alone[k], shapes_left[k], axis))
+    terms = ["".join([c for c in t if "".join(terms).count(c) > 1 or c in output]) for t in terms]
+    if len(terms) == 1:
+        return Program(tuple(steps), (), tuple([terms[0].index(c) for c in output]))
+    return Program(tuple(steps), _pairs(terms, output, sizes, optimize), None)
+
+
+def _pairs(terms: list[str], output: str, sizes: dict[str, int], optimize: Any) -> tuple[tuple[int, int, str], ...]:
+    """The pairs (i, j, subscripts) to multiply one after the other, i < j places in the list of what is left."""
+    path: Any = [tuple(range(len(terms)))]
+    if optimize[0] == "einsum_path":
+        path = optimize[1:]
+    elif len(terms) > 2:
+        arrays = [np.broadcast_to(0.0, tuple([sizes.get(c, 1) for c in t])) for t in terms]
+        wanted = list(optimize) if type(optimize) is tuple else optimize
+        path = np.einsum_path(",".join(terms) + "->" + output, *arrays, optimize=wanted)[0][1:]
+    left = list(range(len(terms)))  # numbers of operands and results, in the order that the path counts in
+    ours, known = list(left), dict(enumerate(terms))
+    pairs = []
+    for step in path:
+        if len(set(step)) < len(step) or not step or not all(0 <= k < len(left) for k in step):
+            raise ValueError(f"einsum: the step {step} of the path {path} does not name some of {len(left)} operands")
+        chosen = [left.pop(k) for k in sorted(step, reverse=True)]
+        while len(chosen) > 1:  # the pair with the smallest result first, where a step takes several
+            found = []
+            for i, j in combinations(sorted(chosen), 2):
+                rest = output + "".join([known[k] for k in ours if k not in (i, j)])
+                kept = [c for c in dict.fromkeys(known[i] + known[j]) if c in rest]
+                found.append((math.prod([sizes.get(c, 1) for c in kept]), i, j, kept))
+            _, i, j, kept = min(found)
+            both = [c for c in kept if c in known[i] and c in known[j]]
+            result = "".join(both + [c for c in kept if c not in both]) if len(ours) > 2 else output
+            pairs.append((ours.index(i), ours.index(j), f"{known[i]},{known[j]}->{result}"))
+            new = len(known)
+            known[new] = result
+            ours = [k for k in ours if k not in (i, j)] + [new]
+            chosen = [k for k in chosen if k not in (i, j)] + [new]
+        left += chosen
+    if len(left) > 1:
+        raise ValueError(f"einsum: the path {path} leaves {len(left)} operands that are not contracted")
+    return tuple(pairs)
+
+
+def _explicit(subscripts: str, shapes: tuple[tuple[int, ...], ...], strict: bool) -> tuple[list[str], str]:
     """The terms and the output with the ellipsis spelled out, and the output worked out where it is implied."""
-    inputs, arrow, output = subscripts.partition("->")
+    text = subscripts.replace(" ", "")
+    inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
+    for term in (*terms, output):
+        wrong = term.replace("...", "", 1).translate(_NOTHING)
+        if wrong:
+            raise ValueError(
+                f"einsum: {wrong[0]!r} in {subscripts!r} is no letter, and not part of one ellipsis a term"
+            )
     if len(terms) != len(shapes):
         raise ValueError(f"einsum: {subscripts!r} has {len(terms)} terms, but {len(shapes)} arrays were given")
-    spare = [c for c in string.ascii_letters if c not in subscripts]
-    longest = 0
+    counts = []  # how many axes the ellipsis of each term stands for
     for term, shape in zip(terms, shapes, strict=True):
         given = len(term.replace("...", ""))
         if given > len(shape) or ("..." not in term and given != len(shape)):
             raise ValueError(f"einsum: the term {term!r} has {given} indices, its array the shape {shape}")
-        if "..." in term:
-            longest = max(longest, len(shape) - given)
-    dots = "".join(spare[:longest])
-    full = []
-    for term, shape in zip(terms, shapes, strict=True):
-        n = len(shape) - len(term.replace("...", ""))
-        full.append(term.replace("...", dots[longest - n :] if n else ""))
-    if arrow:
-        output = output.replace("...", dots)
-    else:
-        letters = "".join(t.replace("...", "") for t in terms)
-        output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    unknown = set(output) - set("".join(full))
+        counts.append(len(shape) - given)
+    spare = [c for c in LABELS if c not in text]
+    if max(counts) > len(spare):
+        raise ValueError(f"einsum: {subscripts!r} needs {max(counts)} indices more than there are letters")
+    dots = "".join(spare[: max(counts)])
+    full = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, counts, strict=True)]
+    if not arrow:
+        letters = "".join(terms).replace("...", "")
+        output = "..." + "".join(sorted([c for c in set(letters) if letters.count(c) == 1]))
+    elif dots and strict and "..." not in output:
+        raise ValueError(
+            f"einsum: the output of {subscripts!r} has no '...' for the {len(dots)} axes that it stands for; write it, "
+            "or give optimize=True to sum over them"
+        )
+    output = output.replace("...", dots)
+    unknown = [c for c in output if c not in "".join(full)]
     if unknown or len(set(output)) != len(output):
-        raise ValueError(f"einsum: the output {output!r} of {subscripts!r} must name indices of the inputs, each once")
+        raise ValueError(f"einsum: the output of {subscripts!r} must name indices of the inputs, each once")
     return full, output
 
 
-def _without_repeats(term: str, x: Any) -> tuple[str, Any]:
-    """An operand with an index twice is first cut to its diagonal."""
+_NOTHING = str.maketrans("", "", string.ascii_letters)
+
+
+def _without_repeats(term: str, shape: tuple[int, ...], k: int) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The term with each index once, and the pairs of axes to be cut to their diagonals before."""
+    pairs, lengths = [], list(shape)
     for c in dict.fromkeys(term):
         while term.count(c) > 1:
             i = term.index(c)
             j = term.index(c, i + 1)
-            if x.shape[i] != x.shape[j]:
-                raise ValueError(f"einsum: index {c!r} stands for lengths {x.shape[i]} and {x.shape[j]} of one array")
-            x = diagonal(x, 0, i, j)
+            if lengths[i] != lengths[j]:
+                raise ValueError(
+                    f"einsum: the index {c!r} stands for {lengths[i]} and {lengths[j]} in operand {k} {shape}"
+                )
+            pairs.append((i, j))
             term = term[:i] + term[i + 1 : j] + term[j + 1 :] + c
-    return term, x
+            lengths = [n for m, n in enumerate(lengths) if m not in (i, j)] + [lengths[i]]
+    return term, tuple(pairs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ import numpy as np
 from ..kernels.softmax import softmax
 from ..registry import Recorded, numpy_name, op, operand, wrap
 from ..samples import between, bools, complexes, distinct, real
-from ..tape import state
-from .discrete import any_requires_grad
 from .elementwise import (
     H,
     absolute,
@@ -33,6 +30,22 @@ from .elementwise import (
     subtract,
     where_op,
 )
+from .keywords import (
+    NOT_GIVEN,
+    any_tensor,
+    by_numpy,
+    cast_to,
+    follows,
+    give,
+    given,
+    in_dtype,
+    kept,
+    masked,
+    plain_number,
+    raw,
+    reduced,
+)
+from .scan import after, before, cumprod_op, cumsum_op
 from .structure import (
     Axes,
     broadcast_to_op,
@@ -41,12 +54,9 @@ from .structure import (
     cast,
     concatenate_op,
     deliver,
-    flip_op,
     reshape_op,
     transpose_op,
 )
-
-NOT_GIVEN = np._NoValue
 
 
 def kept_shape(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
@@ -101,7 +111,12 @@ def per_count(x, count):
         return np.divide(x, count).astype(x.dtype)
 
 
-per_count.vjp(x=lambda g, count: div_no_nan(g, where_op(equal(count, 0), math.nan, count)))
+def _per_count_rule(g: Any, count: Any) -> Any:
+    count = where_op(equal(count, 0), math.nan, count)
+    return div_no_nan(g, count if g.dtype == np.float16 else cast(count, dtype=np.finfo(g.dtype).dtype))
+
+
+per_count.vjp(x=_per_count_rule)
 per_count.sample(real(3, 4), np.array([1.0, 2.0, 3.0, 4.0])).sample(real(), np.array(2.0))
 
 
@@ -147,75 +162,6 @@ std_op.vjp(x=_std_rule)
 for _var in (var_op, std_op):
     _var.sample(real(3, 4), axis=(0, 1)).sample(real(2, 3, 4), axis=(1,), keepdims=True, ddof=1)
     _var.sample(complexes(5), axis=(0,))
-
-
-@op(None)
-def scan(a, b, *, axis, reverse=False):
-    """y[i] = a[i] * y[i - 1] + b[i] along an axis, or y[i] = a[i] * y[i + 1] + b[i] if reverse. Logarithmic depth."""
-    a, b = np.broadcast_arrays(a, b)
-    a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
-    if reverse:
-        a, b = a[::-1], b[::-1]
-    a, b = np.array(a), np.array(b)
-    step = 1
-    while step < len(b):
-        b[step:] += a[step:] * b[:-step]
-        a[step:] = a[step:] * a[:-step]
-        step *= 2
-    return np.ascontiguousarray(np.moveaxis(b[::-1] if reverse else b, 0, axis))
-
-
-def _shifted(x: Any, axis: int, by: int, fill: float) -> Any:
-    """x moved one place along an axis (by = 1: later, -1: earlier), `fill` coming in."""
-    if not x.shape[axis]:
-        return x
-    ahead = (slice(None),) * axis
-    edge = np.full(tuple(1 if i == axis else n for i, n in enumerate(x.shape)), fill, x.dtype)
-    if by > 0:
-        return concatenate_op(edge, x[(*ahead, slice(None, -1))], axis=axis)
-    return concatenate_op(x[(*ahead, slice(1, None))], edge, axis=axis)
-
-
-def _scan_back(g: Any, a: Any, axis: int, reverse: bool) -> Any:
-    return scan(H(_shifted(a, axis, 1 if reverse else -1, 0.0)), g, axis=axis, reverse=not reverse)
-
-
-scan.vjp(
-    b=lambda g, a, axis, reverse: _scan_back(g, a, axis, reverse),
-    a=lambda g, a, out, axis, reverse: multiply(
-        _scan_back(g, a, axis, reverse), H(_shifted(out, axis, -1 if reverse else 1, 0.0))
-    ),
-)
-scan.sample(real(3, 4), real(3, 4), axis=1).sample(real(5), real(5), axis=0, reverse=True)
-
-
-@op("linear")
-def cumsum_op(x, *, axis):
-    """The sum of each element and those before it along an axis."""
-    return np.add.accumulate(x, axis=axis)
-
-
-@op(None)
-def cumprod_op(x, *, axis):
-    """The product of each element and those before it along an axis; right with zeros too."""
-    return np.multiply.accumulate(x, axis=axis)
-
-
-def before(x: Any, axis: int) -> Any:
-    """The product of the elements before each one."""
-    return _shifted(cumprod_op(x, axis=axis), axis, 1, 1.0)
-
-
-def after(x: Any, axis: int) -> Any:
-    """The product of the elements after each one."""
-    return flip_op(before(flip_op(x, axis=(axis,)), axis), axis=(axis,))
-
-
-cumsum_op.vjp(x=lambda g, axis: flip_op(cumsum_op(flip_op(g, axis=(axis,)), axis=axis), axis=(axis,)))
-cumsum_op.sample(real(3, 4), axis=1).sample(real(0), axis=0)
-# with r[k] = g[k] + x[k + 1] * r[k + 1], the gradient in x[k] is r[k] times the product of what is before it
-cumprod_op.vjp(x=lambda g, x, axis: multiply(H(before(x, axis)), _scan_back(g, x, axis, False)))
-cumprod_op.sample(real(3, 4), axis=1).sample(np.array([1.5, 0.0, -2.0, 0.0, 3.0]), axis=0).sample(real(0, 2), axis=0)
 
 
 @op(None)
@@ -348,74 +294,7 @@ for _soft in (softmax_op, logsumexp_op):
 
 # -- public functions ----------------------------------------------------------------------------------------
 
-# The common call goes straight to its op. With other keywords NumPy itself is called first: it says what is wrong, and
-# warns; what it gives is composed once more out of ops, quietly, if there is a gradient to follow.
-
-
-def raw(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
-
-
-def masked(x: Any, where: Any, fill: Any) -> Any:
-    """x with `fill` where it is not to count."""
-    if where is True or where is NOT_GIVEN:
-        return x
-    return where_op(operand(where, "where"), x, np.asarray(fill, x.dtype))
-
-
-def cast_to(x: Any, dtype: Any) -> Any:
-    return x if dtype is None or x.dtype == dtype else cast(x, dtype=np.dtype(dtype))
-
-
-def in_dtype(x: Any, dtype: Any) -> Any:
-    """x in the dtype in which to work; a complex one that is to be real loses its imaginary part with a warning."""
-    if dtype is not None and x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
-        warnings.warn(
-            "Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4
-        )
-    return cast_to(x, dtype)
-
-
-def given(value: Any) -> bool:
-    return value is not NOT_GIVEN and value is not None
-
-
-def kept(keepdims: Any) -> bool:
-    return keepdims is not NOT_GIVEN and bool(keepdims)
-
-
-def reduced(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
-    """The axes to reduce over; a number counts as having one, as NumPy's ufuncs have it."""
-    return () if not ndim and type(axis) is int and axis in (0, -1) else canonical_axes(axis, ndim, name)
-
-
-def by_numpy(f: Any, name: str, a: Any, out: Any, **options: Any) -> Any:
-    """What NumPy gives, with its errors and warnings; as `out` would hold it, where there is one."""
-    if isinstance(out, tuple):
-        (out,) = out
-    if out is not None:
-        if not isinstance(out, (Recorded, np.ndarray)):
-            raise TypeError(f"{name}: out must be a Tensor or an ndarray, got {out!r}; NumPy's keywords go by name")
-        if a.dtype.kind == "c" and out.dtype.kind == "f" and f not in (np.var, np.std) and any_requires_grad((a,)):
-            raise TypeError(f"{name}: out has dtype {out.dtype}, which the result's {a.dtype} cannot be cast to")
-        options["out"] = np.zeros(out.shape, out.dtype)
-    return np.asarray(f(raw(a), **{k: raw(v) for k, v in options.items() if v is not NOT_GIVEN}))
-
-
-def give(y: Any, out: Any, name: str) -> Any:
-    """The result, or `out` with it: cast to whatever that is, as by NumPy's reductions, if that costs no gradient."""
-    return deliver(y, out, name, "same_kind" if isinstance(y, Recorded) and y.requires_grad else "unsafe")
-
-
-def follows(plain: Any, dtype: Any, out: Any, *xs: Any) -> bool:
-    """Whether a gradient, or a tape, leads from Tensors to the result; into `out` only where one is asked for."""
-    if plain.dtype.kind not in "fc" or (dtype is not None and np.dtype(dtype).kind not in "fc"):
-        return False
-    return any_tensor(*xs) if out is None else state.tracing or any_requires_grad(xs)
-
-
-def any_tensor(*xs: Any) -> bool:
-    return any([isinstance(x, Recorded) for x in xs])
+# The common call goes straight to its op; keywords.py says what happens with others.
 
 
 def _reduce(
@@ -570,15 +449,6 @@ def about_mean(a: Any, axes: tuple[int, ...], dtype: Any, ddof: float, keepdims:
     squares = square(off) if a.dtype.kind != "c" else real_part(multiply(off, conjugate(off)))
     total = sum_op(cast_to(masked(squares, where, 0), dtype), axis=axes, keepdims=keepdims)
     return of_count(total, np.maximum(count - ddof, 0))
-
-
-def plain_number(x: Any, name: str, what: str) -> Any:
-    """A parameter that is no array; it has no gradient."""
-    if isinstance(x, Recorded):
-        if x.requires_grad or x.size != 1:
-            raise TypeError(f"{name}: {what} must be a number, and has no gradient; got a Tensor of shape {x.shape}")
-        return x._data.item()
-    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.size == 1 else x
 
 
 def ddof_of(ddof: Any, correction: Any, name: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from ..registry import numpy_name, op, operand
 from ..samples import distinct
 from .index import add_along, take_along_op
-from .reduce import raw
+from .keywords import raw
 from .structure import canonical_axis, cast, reshape_op
 
 KINDS = "quicksort, heapsort, mergesort, stable"

@@ -14,25 +14,12 @@ import numpy as np
 
 from ..registry import Recorded, numpy_name, op, operand, wrap
 from ..samples import between, real
-from .elementwise import add, clip_op, conjugate, divide, imag, multiply, real_part, sqrt, subtract, where_op
+from .elementwise import H, add, clip_op, conjugate, divide, imag, multiply, real_part, sqrt, subtract, where_op
 from .index import diagonal, take_along_op
+from .keywords import NOT_GIVEN, cast_to, give, in_dtype, kept, raw
 from .nan_functions import nanmean
 from .product import matmul_op
-from .reduce import (
-    NOT_GIVEN,
-    average,
-    cast_to,
-    count_of,
-    dropped,
-    give,
-    in_dtype,
-    kept,
-    kept_shape,
-    mean_op,
-    raw,
-    sum_op,
-    weights_along,
-)
+from .reduce import average, count_of, dropped, kept_shape, mean_op, sum_op, weights_along
 from .structure import Axes, canonical_axes, concatenate_op, deliver, reshape_op, squeeze, transpose_op
 
 NOTHING = "All-NaN slice encountered"
@@ -42,13 +29,13 @@ NOTHING = "All-NaN slice encountered"
 def lerp(a, b, t):
     """a + (b - a) * t, so that t = 1 gives b."""
     step = np.subtract(b, a)
-    return np.where(np.greater_equal(t, 0.5), np.subtract(b, step * (1 - t)), np.add(a, step * t))
+    return np.where(np.greater_equal(np.real(t), 0.5), np.subtract(b, step * (1 - t)), np.add(a, step * t))
 
 
 lerp.vjp(
-    a=lambda g, t: multiply(g, subtract(1.0, t)),
-    b=lambda g, t: multiply(g, t),
-    t=lambda g, a, b: multiply(g, subtract(b, a)),
+    a=lambda g, t: multiply(g, H(1.0 - t)),  # a Python float stays one
+    b=lambda g, t: multiply(g, H(t)),
+    t=lambda g, a, b: multiply(g, H(subtract(b, a))),
 )
 lerp.sample(real(3, 4), real(3, 4), between(0.1, 0.4, 3, 1)).sample(real(2), real(2), between(0.6, 0.9))
 

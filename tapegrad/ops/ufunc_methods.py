@@ -15,7 +15,9 @@ from ..registry import ARRAY, BY_NUMPY, WITHOUT, Recorded, Slice, op, operand, w
 from ..samples import distinct, real
 from .elementwise import divide, multiply, negative, where_op
 from .index import getitem, place, setitem
-from .reduce import NOT_GIVEN, cumprod, cumsum, logsumexp_op, max, min, prod, scan, sum
+from .keywords import NOT_GIVEN
+from .reduce import cumprod, cumsum, logsumexp_op, max, min, prod, sum
+from .scan import scan
 from .structure import (
     broadcast_to_op,
     canonical_axis,
