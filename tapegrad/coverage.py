@@ -106,8 +106,11 @@ def markdown(data: Path) -> str:
     """The coverage page of the docs; `data` is the folder with the tables of other libraries."""
     names = rows(data / "coverage_numpy.tsv")
     standard = rows(data / "coverage_array_api.tsv")
-    found = [(row, numpy_status(in_numpy(_dotted(row[1], row[2])))) for row in names]
-    found = [(row, status) for row, status in found if status is not None]
+    found: list[tuple[list[str], Status]] = []
+    for row in names:
+        status = numpy_status(in_numpy(_dotted(row[1], row[2])))
+        if status is not None:
+            found.append((row, status))
     counts = {k: sum(s.kind == k for _, s in found) for k in (DIFFERENTIABLE, ZERO, REFUSED)}
     lines = [
         "# Coverage",
@@ -119,13 +122,13 @@ def markdown(data: Path) -> str:
         "- **no gradient**: the gradient is zero, or the result (integers, bools, a description) has none;",
         "- **refused**: a TypeError gives the reason and the way out.",
         "",
-        "This page is generated from the registry (`python docs/coverage_page.py`); a test holds it to what is registered,",
-        "and another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and `at` follow their",
-        "ufunc. What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and whether `jax.numpy`",
-        "has the name.",
+        "This page is generated from the registry (`python docs/coverage_page.py`); a test holds it to what is",
+        "registered, and another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and `at`",
+        "follow their ufunc. What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and whether",
+        "`jax.numpy` has the name.",
         "",
-        f"Of {len(found)} functions of NumPy, {counts[DIFFERENTIABLE]} are differentiable, {counts[ZERO]} have no gradient "
-        f"by nature and {counts[REFUSED]} are refused. autograd differentiates "
+        f"Of {len(found)} functions of NumPy, {counts[DIFFERENTIABLE]} are differentiable, {counts[ZERO]} have no "
+        f"gradient by nature and {counts[REFUSED]} are refused. autograd differentiates "
         f"{sum(r[3] in ('vjp', 'vjp+jvp', 'composite') for r, _ in found)} of them, MyGrad "
         f"{sum(r[4] == 'yes' for r, _ in found)}.",
     ]

@@ -40,7 +40,8 @@ def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     if handler is None or ufunc in REFUSED:
         raise _refuse(name, ufunc)
     if method == "outer":
-        return methods.outer(ufunc, *inputs, call=lambda x, y, **kw: _call(ufunc, handler, (x, y), kw), **kwargs)
+        x, y = inputs
+        return methods.outer(ufunc, x, y, lambda a, b, **kw: _call(ufunc, handler, (a, b), kw), **kwargs)
     if ufunc.signature is not None:
         raise RuntimeError(f"{name}: a ufunc with the signature {ufunc.signature} has no {method}")
     if "out" in kwargs:
@@ -57,7 +58,8 @@ def _from_scipy(ufunc: Any) -> Any:
             BY_NUMPY.setdefault(one, handler)
         if ufunc in BY_NUMPY:
             return BY_NUMPY[ufunc]
-    raise _refuse(f"numpy.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else ufunc.__name__, ufunc)
+    name = str(ufunc.__name__)
+    raise _refuse(f"numpy.{name}" if getattr(np, name, None) is ufunc else name, ufunc)
 
 
 def _call(ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -67,7 +69,7 @@ def _call(ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
     casting, order = kwargs.pop("casting", "same_kind"), kwargs.pop("order", "K")
     kwargs.pop("subok", None)  # there are no subclasses of Tensor to keep or to drop
-    core = {k: kwargs.pop(k) for k in ("axes", "axis", "keepdims") if k in kwargs}
+    core: dict[str, Any] = {k: kwargs.pop(k) for k in ("axes", "axis", "keepdims") if k in kwargs}
     if kwargs or (core and ufunc.signature is None):
         raise TypeError(
             f"{name} on a Tensor: the keyword {', '.join([*kwargs, *core])} is not supported; out, where, dtype, "

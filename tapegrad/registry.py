@@ -383,7 +383,7 @@ class Op:
         self.samples: list[Sample] = []
         self.no_rule: str | None = None  # why an op without rules has none
         self.hermitian: tuple[str, ...] = ()  # inputs that count as Hermitian: checks move along Hermitian matrices
-        self.arbitrary: str | None = None  # what of a complex result is arbitrary, so that not any cotangent has a sense
+        self.arbitrary: str | None = None  # what of a complex result is arbitrary: not any cotangent has a sense
         self.module = ""  # of the forward function; none for a ufunc
         self._plans: dict[tuple[int, int, Any, bool], Plan] = {}
         # by mask: the plans of calls in which all arrays have one real dtype

@@ -363,8 +363,8 @@ class Tensor(Recorded):
         """What numpy.ma asks for after it has taken `_data`: the way by which a history would be lost unseen."""
         if self.requires_grad and state.recording:
             raise TypeError(
-                "a Tensor that requires grad cannot meet a MaskedArray, which would lose its history; use an ndarray, and "
-                "tg.where or where= for the mask"
+                "a Tensor that requires grad cannot meet a MaskedArray, which would lose its history; use an ndarray, "
+                "and tg.where or where= for the mask"
             )
         raise AttributeError("Tensor has no attribute '_mask'")
 

@@ -1,7 +1,7 @@
 """JAX as an independent oracle: the same expression on Tensors through NumPy's names and through jax.numpy.
 
-Values, gradients, forward mode and (thorough) gradients of gradients. Points where conventions differ are left out: they
-have tests of their own. JAX's gradient of a complex argument is the conjugate of ours.
+Values, gradients, forward mode and (thorough) gradients of gradients. Points where conventions differ are left out:
+they have tests of their own. JAX's gradient of a complex argument is the conjugate of ours.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SYM = A @ A.T + np.diag([1.0, 4.0, 9.0])
 HER = C @ C.conj().T + np.diag([1.0, 4.0, 9.0])
 GAPS = np.where(RNG.random((3, 4)) < 0.3, np.nan, X)
 MASK = RNG.random((3, 4)) < 0.6
-MASK[:, 0] = True
+MASK[:, :2] = True  # a deviation needs two: that of one is 0 here and nan in JAX
 GRID = np.array([0.1, 0.9, 2.2, 2.9, 4.3])
 WIDE, TALL = normal(3, 5), normal(5, 3)
 CASES: list[tuple[str, Any, tuple[Any, ...]]] = []
@@ -50,11 +50,12 @@ def case(name: str, f: Any, *arrays: Any) -> None:
 
 for _name in (
     "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "expm1", "arctan", "arcsinh", "square", "negative",
-    "positive", "sinc", "reciprocal", "conjugate", "deg2rad", "rad2deg", "i0", "absolute", "sign", "real", "imag",
+    "positive", "sinc", "reciprocal", "conjugate", "deg2rad", "rad2deg", "i0", "absolute", "sign", "real",
 ):  # fmt: skip
     case(_name, lambda np, x, n=_name: getattr(np, n)(x), X)
-for _name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "square", "reciprocal", "conjugate", "absolute",
-              "real", "imag", "angle", "log", "sqrt", "log10", "log2", "log1p", "expm1", "arctan", "sinc", "sign",
+for _name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "exp2", "square", "reciprocal", "conjugate",
+              "absolute",
+              "real", "imag", "angle", "log", "sqrt", "log10", "log2", "log1p", "expm1", "arctan", "sinc",
               "arcsin", "arccos", "arcsinh", "arctanh"):  # fmt: skip
     case(f"{_name} complex", lambda np, x, n=_name: getattr(np, n)(x), Z)
 for _name in ("log", "log2", "log10", "log1p", "sqrt", "cbrt", "nan_to_num"):
@@ -106,7 +107,7 @@ for _method in ("linear", "lower", "higher", "nearest", "midpoint"):
 case("quantile in q", lambda np, x, q: np.quantile(x, q), X, np.array([0.13, 0.77]))
 case("bincount", lambda np, w: np.bincount(np.array([0, 2, 1, 2, 0]), weights=w, length=4) if np is jnp
      else np.bincount(np.array([0, 2, 1, 2, 0]), weights=w, minlength=4), V)  # fmt: skip
-case("histogram weights", lambda np, w: np.histogram(GRID, bins=3, weights=w)[0], V)
+case("histogram weights", lambda np, w: np.histogram(GRID, bins=4, weights=w)[0], V)
 
 case("sort", lambda np, x: np.sort(x, axis=0), X)
 case("partition", lambda np, x: np.sum(np.partition(x, 2)[..., :2], axis=-1), X)
@@ -128,7 +129,6 @@ case("roll", lambda np, x: np.roll(x, 2, axis=1), X)
 case("resize", lambda np, x: np.resize(x, (5, 3)), X)
 case("append", lambda np, x, y: np.append(x, y, axis=0), X, Y)
 case("block", lambda np, x, y: np.block([[x, y], [y, x]]), X, Y)
-case("unique", lambda np, x: np.unique(x), X)
 case("rot90", lambda np, x: np.rot90(x), X)
 case("apply_along_axis", lambda np, x: np.apply_along_axis(lambda v: v * np.sum(v), 0, x), X)
 case("linspace", lambda np, x, y: np.linspace(x, y, 4, axis=1), V, W)

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import array_api_compat
+import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -434,6 +435,21 @@ def test_data_types() -> None:
         xp.result_type(1, 2.0)
 
 
+@pytest.mark.parametrize("first", DTYPES)
+def test_promotion_as_array_api_strict_has_it(first: str) -> None:
+    for second in DTYPES:
+        try:
+            expected = array_api_strict.result_type(getattr(array_api_strict, first), getattr(array_api_strict, second))
+        except TypeError:  # the standard leaves it open
+            continue
+        dtype = getattr(xp, str(expected).rpartition(".")[2])
+        assert xp.result_type(getattr(xp, first), getattr(xp, second)) == dtype
+        x, y = xp.ones(2, dtype=getattr(xp, first)), xp.ones(2, dtype=getattr(xp, second))
+        assert xp.concat([x, y]).dtype == xp.where(x == y, x, y).dtype == dtype
+        if first != "bool":
+            assert xp.multiply(x, y).dtype == xp.vecdot(x, y).dtype == (x + y).dtype == dtype
+
+
 def test_what_the_namespace_says_of_itself() -> None:
     info = xp.__array_namespace_info__()
     assert info.capabilities() == {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
@@ -712,3 +728,28 @@ def test_copies_and_views_as_the_standard_has_them(data: Any) -> None:
     x[...] = 1
     assert copy is False or np.array_equal(out.numpy(), before, equal_nan=before.dtype.kind in "fc")
     assert copy or (out.numpy() == 1).all()
+
+
+@pytest.mark.parametrize("n", [6, 40])
+def test_augmented_items_of_a_view_that_nobody_else_sees(n: int) -> None:
+    a = tg.tensor(np.arange(float(n)), requires_grad=True)
+    x = xp.reshape(a * 2, (2, -1))
+    x[0, 1:3] *= 2.0
+    x.sum().backward()
+    assert a.grad is not None
+    assert a.grad.tolist() == [2, 4, 4, *[2] * (n - 3)]
+    whole = a * 2
+    part = whole[1:]
+    with pytest.raises(RuntimeError, match="would be a view"):
+        part[0] *= 2.0
+
+
+def test_scipy_differentiates_through_the_namespace() -> None:
+    code = (
+        "import os; os.environ['SCIPY_ARRAY_API'] = '1'\n"
+        "import numpy as np, scipy.stats, tapegrad as tg\n"
+        "x = tg.tensor(np.arange(7.0) ** 1.5 / 9, requires_grad=True)\n"
+        "for f in (scipy.stats.skew, scipy.stats.zscore):\n"
+        "    assert type(f(x)) is tg.Tensor and tg.gradcheck(f, (x,))"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

@@ -394,3 +394,19 @@ def test_the_forward_of_matrices_is_a_matrix_product(monkeypatch):
     tg.einsum("ijb,jkb->bik", x, y)
     ((a, b),) = calls
     assert all(m.itemsize in m.strides[-2:] for m in (a, b))
+
+
+def test_axes_go_into_the_stack_where_that_saves_copies(monkeypatch):
+    images, weight = RNG.normal(size=(3, 16, 6, 7)), RNG.normal(size=(12, 16))
+    g = RNG.normal(size=(3, 12, 6, 7))
+    calls = []
+    real = product.products.matmul
+    monkeypatch.setattr(product.products, "matmul", lambda a, b: calls.append((a, b)) or real(a, b))
+    out = tg.einsum("nchw,oc->nohw", images, weight)
+    assert out.flags.c_contiguous
+    np.testing.assert_allclose(out, np.einsum("nchw,oc->nohw", images, weight))
+    by_weight = tg.einsum("nchw,nohw->oc", images, g)  # a stack that is summed afterwards
+    np.testing.assert_allclose(by_weight, np.einsum("nchw,nohw->oc", images, g))
+    assert [(a.shape, b.shape) for a, b in calls] == [((1, 12, 16), (3, 16, 42)), ((3, 12, 42), (3, 42, 16))]
+    assert all(np.shares_memory(m, x) for m, x in zip(calls[0], (weight, images), strict=True))
+    assert all(np.shares_memory(m, x) for m, x in zip(calls[1], (g, images), strict=True))

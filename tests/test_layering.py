@@ -11,16 +11,17 @@ ROOT = Path(__file__).parent.parent / "tapegrad"
 
 # Left to right; a file may import what stands left of it.
 ROOMS = [
-    "kernels", "tape", "samples", "generator", "arrays", "registry", "refusals", "ops", "linalg", "fft", "special", "emath",
-    "backward", "numpy_protocol", "tensor", "modes", "creation", "random", "einops_backend", "forward", "trees",
-    "func", "array_api", "optimize", "drawing", "differences", "check", "handwritten", "nn", "optim", "layers",
-    "catalogue", "coverage", "expression", "precompile", "demo", "cli",
+    "kernels", "tape", "samples", "generator", "arrays", "registry", "refusals", "ops", "linalg", "fft", "special",
+    "emath", "backward", "numpy_protocol", "tensor", "modes", "creation", "random", "einops_backend", "forward",
+    "trees", "func", "array_api", "optimize", "drawing", "differences", "check", "handwritten", "nn", "optim",
+    "layers", "catalogue", "coverage", "expression", "precompile", "demo", "cli",
 ]  # fmt: skip
 OPS = [
-    "geometry", "structure", "discrete", "elementwise", "index", "keywords", "scan", "reduce", "spaced",
-    "emath", "product", "ufunc_methods", "sorting", "sets",
-    "selection", "signal", "nan_functions", "statistics", "padding", "histogram", "fourier", "solve", "factor", "least_squares", "polynomial", "matrix_norm",
-    "matrix_function", "conv", "pool", "norm", "dense", "activation", "special", "gamma", "incomplete", "bessel", "hypergeometric", "dropout", "embedding", "distance", "loss",
+    "geometry", "structure", "discrete", "elementwise", "index", "keywords", "scan", "reduce", "spaced", "emath",
+    "product", "ufunc_methods", "sorting", "sets", "selection", "signal", "nan_functions", "statistics", "padding",
+    "histogram", "fourier", "solve", "factor", "least_squares", "polynomial", "matrix_norm", "matrix_function",
+    "conv", "pool", "norm", "dense", "activation", "special", "gamma", "incomplete", "bessel", "hypergeometric",
+    "dropout", "embedding", "distance", "loss",
 ]  # fmt: skip
 # The only ways back up, each inside a method or command.
 DOORS = {

@@ -222,8 +222,9 @@ def test_fits(y, options, weighted):
         found = found if isinstance(found, tuple) else (found,)
         return [t for t in found if isinstance(t, tg.Tensor) and t.dtype.kind == "f"]
 
-    gradcheck(floats, [X, y, *more])
-    gradgradcheck(lambda *args: floats(*args)[0], [X, y, *more])
+    gradcheck(floats, [X, y, *more], directions=1)
+    if weighted and "cov" not in options:
+        gradgradcheck(lambda *args: floats(*args)[0], [X, y, *more], directions=1)
 
 
 def test_a_fit_of_too_low_a_rank():

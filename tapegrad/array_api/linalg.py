@@ -10,7 +10,7 @@ from ..ops import factor, product
 from ..ops import matrix_norm as norms
 from ..ops import solve as solving
 from ..ops.structure import cast
-from .arguments import array
+from .arguments import SCALARS, array
 from .creation import matrices
 from .manipulation import matrix_transpose
 
@@ -85,7 +85,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
 
 def matrix_rank(x: Any, /, *, rtol: Any = None) -> Any:
     """How many singular values are above rtol times the largest."""
-    rtol = rtol if rtol is None or isinstance(rtol, float) else array(rtol, "matrix_rank")
+    rtol = rtol if rtol is None or type(rtol) in SCALARS else array(rtol, "matrix_rank")
     return solving.matrix_rank(matrices(x, "matrix_rank"), rtol=rtol)
 
 

@@ -63,8 +63,8 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along an axis, n times over."""
-    ends = [None if e is None else array(e, "diff") for e in (prepend, append)]
-    return X.diff(array(x, "diff"), n, axis, *ends)
+    ends = {"prepend": prepend, "append": append}
+    return X.diff(array(x, "diff"), n, axis, **{k: array(e, "diff") for k, e in ends.items() if e is not None})
 
 
 def all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -543,6 +543,8 @@ def _qr_rule(g: Any, q: Any, r: Any) -> Any:
     gq, gr = (None if _unused(x) else x for x in g)
     m, n = q.shape[-2], r.shape[-1]
     k = min(m, n)
+    if gq is None and gr is None:
+        return np.zeros((*q.shape[:-1], n), q.dtype)
     if q.shape[-1] > k:
         q, gq = (q[..., :k], None) if gq is None else _first_columns(gq, q, k)
         r, gr = r[..., :k, :], None if gr is None else gr[..., :k, :]

@@ -4,9 +4,6 @@ functions of statistics that they make up, by the names of scipy.special.
 
 from __future__ import annotations
 
-import functools
-import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +11,8 @@ import numpy as np
 
 from ..kernels import parametric
 from ..registry import op
-from ..samples import between, positive, real
+from ..samples import between, distinct, positive, real
+from .activation import reals_only
 from .elementwise import (
     div_no_nan,
     equal,
@@ -32,16 +30,18 @@ from .elementwise import (
 )
 from .gamma import betaln, polygamma_op, psi
 from .special import (
+    ROOT_2PI,
+    SCIPY,
     declare,
+    from_scipy,
     log_or_infinity,
+    narrowed,
     ndtri,
-    of_reals,
     on_doubles,
     sampled,
-    scipy_name,
     scipy_special,
+    shifted,
 )
-from .structure import cast
 
 
 def _inside(f: Callable[..., Any], good: Any, *arrays: Any) -> Any:
@@ -265,152 +265,182 @@ stdtrit = declare(
     p=lambda g, df, out: div_no_nan(g, _student_density(df, out)),
 )  # fmt: skip
 
-# -- other distributions -------------------------------------------------------------------------------------
+# -- chi-square, gamma and Poisson distributions -------------------------------------------------------------
+
+_COUNT = "it is a count"
 
 
-def distribution(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of reals that stands for SciPy's of its name; Python's numbers among its arguments widen nothing."""
-
-    @functools.wraps(f)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        values = [of_reals(v, f.__name__) for v in bound.args]
-        dtype = np.result_type(*[v if type(v) is float else v.dtype for v in values])
-        out = f(*values)
-        return out if out.dtype == dtype else cast(out, dtype=dtype)
-
-    signature = inspect.signature(f)
-    return scipy_name(f.__name__)(run)
+def _chi(g: Any, v: Any, x: Any) -> Any:
+    return mul_no_nan(g, gamma_density(v * 0.5, x * 0.5)) * 0.5
 
 
-def _floor(k: Any) -> Any:
-    return float(math.floor(k)) if type(k) is float else floor(k)
+chdtr = declare(
+    "chdtr", "v x", "The share of the chi-square distribution of v degrees of freedom that lies below x.",
+    likes=(positive(), positive()),
+    v=lambda g, v, x: g * gammainc_slope(v * 0.5, x * 0.5) * 0.5,
+    x=_chi,
+)  # fmt: skip
+chdtrc = declare(
+    "chdtrc", "v x", "The share of the chi-square distribution of v degrees of freedom that lies above x.",
+    likes=(positive(), positive()),
+    v=lambda g, v, x: negative(g * gammainc_slope(v * 0.5, x * 0.5) * 0.5),
+    x=lambda g, v, x: negative(_chi(g, v, x)),
+)  # fmt: skip
+chdtri = declare(
+    "chdtri", "v p", "The x for which chdtrc(v, x) = p.", likes=(positive(low=1.0), between(0.2, 0.8)),
+    v=lambda g, v, out: negative(
+        div_no_nan(g * gammainc_slope(v * 0.5, out * 0.5), gamma_density(v * 0.5, out * 0.5))
+    ),
+    p=lambda g, v, out: negative(div_no_nan(g * 2.0, gamma_density(v * 0.5, out * 0.5))),
+)  # fmt: skip
+gdtr = declare(
+    "gdtr", "a b x", "The share of the gamma distribution of rate a and shape b that lies below x.",
+    likes=(positive(), positive(), positive()),
+    a=lambda g, a, b, x: mul_no_nan(g * x, gamma_density(b, a * x)),
+    b=lambda g, a, b, x: g * gammainc_slope(b, a * x),
+    x=lambda g, a, b, x: mul_no_nan(g * a, gamma_density(b, a * x)),
+)  # fmt: skip
+gdtrc = declare(
+    "gdtrc", "a b x", "The share of the gamma distribution of rate a and shape b that lies above x.",
+    likes=(positive(), positive(), positive()),
+    a=lambda g, a, b, x: negative(mul_no_nan(g * x, gamma_density(b, a * x))),
+    b=lambda g, a, b, x: negative(g * gammainc_slope(b, a * x)),
+    x=lambda g, a, b, x: negative(mul_no_nan(g * a, gamma_density(b, a * x))),
+)  # fmt: skip
+gdtrix = declare(
+    "gdtrix", "a b p", "The x for which gdtr(a, b, x) = p.", likes=(positive(), positive(low=1.0), between(0.2, 0.8)),
+    a=lambda g, a, out: negative(g * out / a),
+    b=lambda g, a, b, out: negative(div_no_nan(g * gammainc_slope(b, a * out), a * gamma_density(b, a * out))),
+    p=lambda g, a, b, out: div_no_nan(g, a * gamma_density(b, a * out)),
+)  # fmt: skip
+pdtr = declare(
+    "pdtr", "k m", "The chance of at most k events where m are expected, by Poisson; the gradient in k is zero.",
+    likes=(distinct(low=0.2, high=5.3), positive()),
+    k=None, m=lambda g, k, m: negative(mul_no_nan(g, gamma_density(floor(k) + 1.0, m))),
+)  # fmt: skip
+pdtrc = declare(
+    "pdtrc", "k m", "The chance of more than k events where m are expected, by Poisson; the gradient in k is zero.",
+    likes=(distinct(low=0.2, high=5.3), positive()),
+    k=None, m=lambda g, k, m: mul_no_nan(g, gamma_density(floor(k) + 1.0, m)),
+)  # fmt: skip
+pdtri = declare(
+    "pdtri", "k y", "The m for which pdtr(k, m) = y.", refused={"k": _COUNT}, likes=(3, between(0.1, 0.9)),
+    y=lambda g, k, out: negative(div_no_nan(g, gamma_density(shifted(k, 1.0), out))),
+)  # fmt: skip
+
+# -- binomial distributions ----------------------------------------------------------------------------------
 
 
-@distribution
-def chdtr(v: Any, x: Any) -> Any:
-    """The share of the chi-square distribution of v degrees of freedom that lies below x."""
-    return gammainc(v * 0.5, x * 0.5)
+def _binomial(k: Any, n: Any, p: Any) -> Any:
+    """The derivative of bdtrc in p."""
+    k = np.floor(shifted(k, 0))
+    return beta_density(k + 1.0, shifted(n, 0) - k, p)
 
 
-@distribution
-def chdtrc(v: Any, x: Any) -> Any:
-    """The share of the chi-square distribution of v degrees of freedom that lies above x."""
-    return gammaincc(v * 0.5, x * 0.5)
+def _waiting(k: Any, n: Any, p: Any) -> Any:
+    """The derivative of nbdtr in p."""
+    return beta_density(shifted(n, 0.0), np.floor(shifted(k, 0)) + 1.0, p)
 
 
-@distribution
-def chdtri(v: Any, p: Any) -> Any:
-    """The x for which chdtrc(v, x) = p."""
-    return gammainccinv(v * 0.5, p) * 2.0
+def _whole(name: str) -> Callable[..., Any]:
+    """SciPy's function with n as it is, an integer, which its loop in single precision does not take."""
+    f = from_scipy(name)
+
+    def forward(k: Any, n: Any, p: Any) -> Any:
+        return narrowed(f(k, n, np.asarray(p, np.float64)), (k, n, p), (1,))
+
+    return forward
 
 
-@distribution
-def gdtr(a: Any, b: Any, x: Any) -> Any:
-    """The share of the gamma distribution of rate a and shape b that lies below x."""
-    return gammainc(b, a * x)
+_COUNTS = {"k": _COUNT, "n": _COUNT}
+bdtr = declare(
+    "bdtr", "k n p", "The chance of at most k successes of n, each of chance p.", _whole("bdtr"),
+    refused=_COUNTS,
+    likes=(2.0, 5, between(0.1, 0.9)), p=lambda g, k, n, p: negative(mul_no_nan(g, _binomial(k, n, p))),
+)  # fmt: skip
+bdtrc = declare(
+    "bdtrc", "k n p", "The chance of more than k successes of n, each of chance p.", _whole("bdtrc"),
+    refused=_COUNTS,
+    likes=(2.0, 5, between(0.1, 0.9)), p=lambda g, k, n, p: mul_no_nan(g, _binomial(k, n, p)),
+)  # fmt: skip
+bdtri = declare(
+    "bdtri", "k n y", "The p for which bdtr(k, n, p) = y.", _whole("bdtri"),
+    refused=_COUNTS, likes=(2.0, 5, between(0.1, 0.9)),
+    y=lambda g, k, n, out: negative(div_no_nan(g, _binomial(k, n, out))),
+)  # fmt: skip
+reals_only(bdtr, bdtrc, bdtri)
+SCIPY |= {"bdtr": bdtr, "bdtrc": bdtrc, "bdtri": bdtri}
+nbdtr = declare(
+    "nbdtr", "k n p", "The chance of at most k failures before n successes, each of chance p.", refused=_COUNTS,
+    likes=(2, 5, between(0.1, 0.9)), p=lambda g, k, n, p: mul_no_nan(g, _waiting(k, n, p)),
+)  # fmt: skip
+nbdtrc = declare(
+    "nbdtrc", "k n p", "The chance of more than k failures before n successes, each of chance p.", refused=_COUNTS,
+    likes=(2, 5, between(0.1, 0.9)), p=lambda g, k, n, p: negative(mul_no_nan(g, _waiting(k, n, p))),
+)  # fmt: skip
+nbdtri = declare(
+    "nbdtri", "k n y", "The p for which nbdtr(k, n, p) = y.", refused=_COUNTS, likes=(2, 5, between(0.1, 0.9)),
+    y=lambda g, k, n, out: div_no_nan(g, _waiting(k, n, out)),
+)  # fmt: skip
+
+# -- the F distribution --------------------------------------------------------------------------------------
 
 
-@distribution
-def gdtrc(a: Any, b: Any, x: Any) -> Any:
-    """The share of the gamma distribution of rate a and shape b that lies above x."""
-    return gammaincc(b, a * x)
-
-
-@distribution
-def gdtrix(a: Any, b: Any, p: Any) -> Any:
-    """The x for which gdtr(a, b, x) = p."""
-    return gammaincinv(b, p) / a
-
-
-@distribution
-def pdtr(k: Any, m: Any) -> Any:
-    """The chance of at most k events where m are expected, by Poisson; the gradient in k is zero."""
-    return gammaincc(_floor(k) + 1.0, m)
-
-
-@distribution
-def pdtrc(k: Any, m: Any) -> Any:
-    """The chance of more than k events where m are expected, by Poisson; the gradient in k is zero."""
-    return gammainc(_floor(k) + 1.0, m)
-
-
-@distribution
-def pdtri(k: Any, y: Any) -> Any:
-    """The m for which pdtr(k, m) = y, k an integer."""
-    return gammainccinv(k + 1.0, y)
-
-
-@distribution
-def bdtr(k: Any, n: Any, p: Any) -> Any:
-    """The chance of at most k successes of n, each of chance p; the gradient in k is zero."""
-    k = _floor(k)
-    every = equal(k, n)
-    return where_op(every, 1.0, betaincc(k + 1.0, where_op(every, 1.0, n - k), p))
-
-
-@distribution
-def bdtrc(k: Any, n: Any, p: Any) -> Any:
-    """The chance of more than k successes of n, each of chance p; the gradient in k is zero."""
-    k = _floor(k)
-    every = equal(k, n)
-    none = less(k, 0)
-    inner = betainc(where_op(none, 1.0, k + 1.0), where_op(every, 1.0, n - k), p)
-    return where_op(every, 0.0, where_op(none, 1.0, inner))
-
-
-@distribution
-def bdtri(k: Any, n: Any, y: Any) -> Any:
-    """The p for which bdtr(k, n, p) = y."""
-    k = _floor(k)
-    return betainccinv(k + 1.0, n - k, y)
-
-
-@distribution
-def nbdtr(k: Any, n: Any, p: Any) -> Any:
-    """The chance of at most k failures before n successes, each of chance p; the gradient in k is zero."""
-    return betainc(n, _floor(k) + 1.0, p)
-
-
-@distribution
-def nbdtrc(k: Any, n: Any, p: Any) -> Any:
-    """The chance of more than k failures before n successes, each of chance p; the gradient in k is zero."""
-    return betaincc(n, _floor(k) + 1.0, p)
-
-
-@distribution
-def nbdtri(k: Any, n: Any, y: Any) -> Any:
-    """The p for which nbdtr(k, n, p) = y."""
-    return betaincinv(n, _floor(k) + 1.0, y)
-
-
-@distribution
-def fdtr(dfn: Any, dfd: Any, x: Any) -> Any:
-    """The share of the F distribution of dfn and dfd degrees of freedom that lies below x."""
+def _ratio(dfn: Any, dfd: Any, x: Any) -> tuple[Any, Any, Any]:
+    """The derivatives of fdtr: it is betainc(dfn / 2, dfd / 2, w), w = dfn x / total, taken by the smaller share."""
     part = dfn * x
-    return betainc(dfn * 0.5, dfd * 0.5, part / (part + dfd))
+    total = part + dfd
+    low = less(part, dfd)
+    a, b, share = where_op(low, dfn, dfd) * 0.5, where_op(low, dfd, dfn) * 0.5, where_op(low, part, dfd) / total
+    one, other = betainc_slope(a, b, share, i=1) * 0.5, betainc_slope(a, b, share, j=1) * 0.5
+    slope = beta_density(a, b, share) / square(total)
+    in_dfn = where_op(low, one, negative(other)) + slope * x * dfd
+    in_dfd = where_op(low, other, negative(one)) - slope * part
+    return in_dfn, in_dfd, slope * dfn * dfd
 
 
-@distribution
-def fdtrc(dfn: Any, dfd: Any, x: Any) -> Any:
-    """The share of the F distribution of dfn and dfd degrees of freedom that lies above x."""
-    return betainc(dfd * 0.5, dfn * 0.5, dfd / (dfd + dfn * x))
+fdtr = declare(
+    "fdtr", "dfn dfd x", "The share of the F distribution of dfn and dfd degrees of freedom that lies below x.",
+    likes=(positive(), positive(), positive()),
+    dfn=lambda g, dfn, dfd, x: mul_no_nan(g, _ratio(dfn, dfd, x)[0]),
+    dfd=lambda g, dfn, dfd, x: mul_no_nan(g, _ratio(dfn, dfd, x)[1]),
+    x=lambda g, dfn, dfd, x: mul_no_nan(g, _ratio(dfn, dfd, x)[2]),
+)  # fmt: skip
+fdtrc = declare(
+    "fdtrc", "dfn dfd x", "The share of the F distribution of dfn and dfd degrees of freedom that lies above x.",
+    likes=(positive(), positive(), positive()),
+    dfn=lambda g, dfn, dfd, x: negative(mul_no_nan(g, _ratio(dfn, dfd, x)[0])),
+    dfd=lambda g, dfn, dfd, x: negative(mul_no_nan(g, _ratio(dfn, dfd, x)[1])),
+    x=lambda g, dfn, dfd, x: negative(mul_no_nan(g, _ratio(dfn, dfd, x)[2])),
+)  # fmt: skip
 
 
-@distribution
-def fdtri(dfn: Any, dfd: Any, p: Any) -> Any:
-    """The x for which fdtr(dfn, dfd, x) = p."""
-    above = betainccinv(dfd * 0.5, dfn * 0.5, p)  # dfd / (dfd + dfn x)
-    return dfd * (1.0 - above) / (dfn * above)
+def _ratio_back(g: Any, dfn: Any, dfd: Any, out: Any, k: int) -> Any:
+    slopes = _ratio(dfn, dfd, out)
+    return negative(div_no_nan(g * slopes[k], slopes[2]))
 
 
-@distribution
-def nrdtrimn(p: Any, std: Any, x: Any) -> Any:
-    """The mean of the normal distribution of spread std of which the share p lies below x."""
-    return x - std * ndtri(p)
+fdtri = declare(
+    "fdtri", "dfn dfd p", "The x for which fdtr(dfn, dfd, x) = p.",
+    likes=(positive(low=1.0), positive(low=1.0), between(0.2, 0.8)),
+    dfn=lambda g, dfn, dfd, out: _ratio_back(g, dfn, dfd, out, 0),
+    dfd=lambda g, dfn, dfd, out: _ratio_back(g, dfn, dfd, out, 1),
+    p=lambda g, dfn, dfd, out: div_no_nan(g, _ratio(dfn, dfd, out)[2]),
+)  # fmt: skip
 
+# -- parameters of the normal distribution -------------------------------------------------------------------
 
-@distribution
-def nrdtrisd(mn: Any, p: Any, x: Any) -> Any:
-    """The spread of the normal distribution of mean mn of which the share p lies below x."""
-    return (x - mn) / ndtri(p)
+nrdtrimn = declare(
+    "nrdtrimn", "p std x", "The mean of the normal distribution of spread std of which the share p lies below x.",
+    likes=(between(0.1, 0.9), positive(), real()),
+    p=lambda g, p, std: negative(mul_no_nan(g * std, exp(square(ndtri(p)) * 0.5) * ROOT_2PI)),
+    std=lambda g, p: negative(g * ndtri(p)),
+    x=lambda g: g,
+)  # fmt: skip
+nrdtrisd = declare(
+    "nrdtrisd", "mn p x", "The spread of the normal distribution of mean mn of which the share p lies below x.",
+    likes=(between(-4, -3), between(0.6, 0.9), real()),
+    mn=lambda g, p: negative(g / ndtri(p)),
+    p=lambda g, p, out: negative(mul_no_nan(g * out / ndtri(p), exp(square(ndtri(p)) * 0.5) * ROOT_2PI)),
+    x=lambda g, p: g / ndtri(p),
+)  # fmt: skip

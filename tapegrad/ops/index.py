@@ -193,22 +193,31 @@ pad_op.sample(real(2, 3), widths=((1, 0), (2, 1))).sample(real(), widths=()).sam
 @numpy_name(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """The elements of a at `indices` along an axis (None: of the flat array). mode: 'raise', 'wrap' or 'clip'."""
-    a = operand(a, "take")
-    if axis is None:
-        a, axis = reshape_op(a, shape=(a.size,)), 0
-    axis = canonical_axis(axis, a.ndim, "take")
+    a, axis = _along(a, axis, "take")
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"take: mode {mode!r} is not one of 'raise', 'wrap', 'clip'")
     indices = operand(indices, "take")
     if indices.dtype.kind == "b" or (indices.dtype.kind not in "iu" and indices.size):
         raise TypeError(f"take: indices must be integers, got {indices.dtype}")
+    if indices.size and not a.shape[axis]:
+        raise IndexError(f"take: axis {axis} of shape {a.shape} is empty, there is nothing to take")
     raw = indices._data if isinstance(indices, Recorded) else indices
-    if mode != "raise":
-        if mode not in ("wrap", "clip"):
-            raise ValueError(f"take: mode {mode!r} is not one of 'raise', 'wrap', 'clip'")
-        indices = raw % a.shape[axis] if mode == "wrap" else np.clip(raw, 0, a.shape[axis] - 1)
-    elif raw.dtype.kind not in "iu":
+    if raw.dtype.kind not in "iu":  # an empty list
         indices = raw.astype(np.intp)
+    elif mode != "raise" and a.shape[axis]:
+        indices = raw % a.shape[axis] if mode == "wrap" else np.clip(raw, 0, a.shape[axis] - 1)
     template = (Slice(None, None, None),) * axis + (ARRAY,)
     return deliver(getitem(a, indices, index=template), out, "take")
+
+
+def _along(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
+    """An operand and an axis of it: None is that of the flat array, and a number counts as having one."""
+    a = operand(a, name)
+    if axis is None:
+        return reshape_op(a, shape=(a.size,)), 0
+    if a.ndim == 0 and axis in (0, -1):
+        return reshape_op(a, shape=(1,)), 0
+    return a, canonical_axis(axis, a.ndim, name)
 
 
 @numpy_name(np.take_along_axis)
@@ -218,6 +227,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if indices.dtype.kind not in "iu":
         raise IndexError(f"take_along_axis: indices must be integers, got {indices.dtype}")
     if axis is None:
+        if indices.ndim != 1:
+            raise ValueError(f"take_along_axis: of the flat array, indices must have one axis, got {indices.shape}")
         arr, axis = reshape_op(arr, shape=(arr.size,)), 0
     if arr.ndim != indices.ndim:
         raise ValueError(f"take_along_axis: arr {arr.shape} and indices {indices.shape} must have as many axes")
@@ -227,17 +238,16 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 @numpy_name(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element `repeats` times, along an axis (None: of the flat array)."""
-    a = operand(a, "repeat")
-    if axis is None:
-        a, axis = reshape_op(a, shape=(a.size,)), 0
-    axis = canonical_axis(axis, a.ndim, "repeat")
+    a, axis = _along(a, axis, "repeat")
     return take(a, np.repeat(np.arange(a.shape[axis]), _plain_index(repeats)), axis)
 
 
 @numpy_name(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonals of the planes of two axes, as a new last axis."""
-    a = operand(a, "diagonal")
+    a, offset = operand(a, "diagonal"), operator.index(offset)
+    if a.ndim < 2:
+        raise ValueError(f"diagonal: needs at least 2 axes, got shape {a.shape}")
     first, second = canonical_axes((axis1, axis2), a.ndim, "diagonal")
     a = moveaxis(a, (first, second), (-2, -1))
     rows = np.arange(max(0, -offset), max(0, -offset, min(a.shape[-2], a.shape[-1] - offset)))
@@ -247,7 +257,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 @numpy_name(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """The k-th diagonal of a matrix, or the matrix with that diagonal."""
-    v = operand(v, "diag")
+    v, k = operand(v, "diag"), operator.index(k)
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
@@ -266,6 +276,8 @@ def diagflat(v: Any, k: int = 0) -> Any:
 
 def _triangle(m: Any, k: int, lower: bool, name: str) -> Any:
     m = operand(m, name)
+    if m.ndim == 0:
+        raise TypeError(f"{name}: a number has no triangle; give an array of at least 1 axis")
     if m.ndim < 2:
         m = broadcast_to_op(m, shape=(m.size, m.size))
     mask = np.tri(m.shape[-2], m.shape[-1], k if lower else k - 1, bool)
@@ -286,8 +298,11 @@ def triu(m: Any, k: int = 0) -> Any:
 
 @numpy_name(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    """The slices of a for which the condition holds."""
-    return take(a, np.flatnonzero(_plain_index(condition)), axis, out)
+    """The slices of a for which the condition holds; a condition may be shorter than the axis."""
+    condition = np.asarray(_plain_index(condition))
+    if condition.ndim != 1:
+        raise ValueError(f"compress: the condition must have one axis, got shape {condition.shape}")
+    return take(a, np.flatnonzero(condition), axis, out)
 
 
 @numpy_name(np.extract)
@@ -297,17 +312,19 @@ def extract(condition: Any, arr: Any) -> Any:
 
 
 @numpy_name(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Differences of neighbours along an axis, n times over."""
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
+    """Differences of neighbours along an axis, n times over; prepend and append are put at its ends before."""
     a = operand(a, "diff")
-    axis = canonical_axis(axis, a.ndim, "diff")
-    if n < 0:
-        raise ValueError(f"diff: n must not be negative, got {n}")
     if n == 0:
         return a
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    if a.ndim == 0:
+        raise ValueError("diff: a number has no neighbours; give an array of at least 1 axis")
+    axis = canonical_axis(axis, a.ndim, "diff")
     ends = []
     for end in (prepend, append):
-        if end is not None and not isinstance(end, type(np._NoValue)):
+        if end is not np._NoValue:
             end = operand(end, "diff")
             one = tuple(1 if i == axis else k for i, k in enumerate(a.shape))
             ends.append([broadcast_to_op(end, shape=one) if end.ndim == 0 else end])

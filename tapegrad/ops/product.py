@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -428,7 +428,7 @@ def _diagonal(x: Any, i: int, j: int) -> Any:
 einsum_path = valued(np.einsum_path, "The order in which to contract an einsum.", "its result is a path")
 
 
-def _from_lists(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+def _from_lists(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """einsum(a, [0, 1], b, [1, 2], [0, 2]) -> "AB,BC->AC" and (a, b)."""
 
     def letters(labels: Any) -> str:

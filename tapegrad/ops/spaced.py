@@ -78,7 +78,7 @@ def _ends(start: Any, stop: Any, name: str) -> tuple[Any, Any]:
     """Both ends, of one floating-point dtype as NumPy has it."""
     start, stop = operand(start, name), operand(stop, name)
     dtype = np.result_type(start.dtype, stop.dtype, 1.0)  # integers become float64, float32 stays
-    return tuple([x if x.dtype == dtype else cast(x, dtype=dtype) for x in (start, stop)])  # type: ignore[return-value]
+    return tuple([x if x.dtype == dtype else cast(x, dtype=dtype) for x in (start, stop)])
 
 
 def _finished(y: Any, dtype: Any, axis: int) -> Any:

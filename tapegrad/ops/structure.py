@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,20 @@ def canonical_axis(axis: Any, ndim: int, name: str) -> int:
 def _no_such_axis(axis: Any, ndim: int, name: str) -> Exception:
     there = f"there are {ndim}, from {-ndim} to {ndim - 1}" if ndim else "a number has none"
     return np.exceptions.AxisError(f"{name}: axis {axis} is out of bounds: {there}")
+
+
+def lengths(shape: Any, name: str) -> tuple[int, ...]:
+    """A shape argument of the op `name`, an int or a sequence of ints, as a tuple."""
+    if isinstance(shape, Recorded):
+        shape = shape._data
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        pass
+    try:
+        return tuple([operator.index(n) for n in shape])
+    except TypeError:
+        raise TypeError(f"{name}: a shape must be an int or a sequence of ints, got {shape!r}") from None
 
 
 @op("linear")
@@ -168,7 +183,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """The array repeated to a shape that it broadcasts to."""
     array = operand(array, "broadcast_to")
-    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+    shape = lengths(shape, "broadcast_to")
     ends = shape[max(0, len(shape) - array.ndim) :]
     if array.ndim > len(shape) or any(n not in (1, m) for n, m in zip(array.shape, ends, strict=True)):
         raise ValueError(f"broadcast_to: the shape {array.shape} does not broadcast to {shape}")
@@ -183,14 +198,23 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     return tuple(a if a.shape == shape else broadcast_to_op(a, shape=shape) for a in args)
 
 
+_NOT_GIVEN: Any = np._NoValue
+
+
 @numpy_name(np.reshape)
-def reshape(x: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Any:
-    """The elements of x in another shape; one length may be -1."""
-    x = operand(x, "reshape")
-    shape = newshape if shape is None else shape
-    if isinstance(shape, Recorded):
-        shape = shape._data
-    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
+def reshape(
+    a: Any, /, shape: Any = _NOT_GIVEN, order: str = "C", *, newshape: Any = _NOT_GIVEN, copy: bool | None = None
+) -> Any:
+    """The elements of a in another shape; one length may be -1. `newshape` is the older name of `shape`.
+
+    order: "C" reads and fills row by row, "F" column by column, "A" as a lies in memory. copy: True for memory of its
+    own, False to raise ValueError where it takes a copy.
+    """
+    x = operand(a, "reshape")
+    shape = newshape if shape is _NOT_GIVEN else shape
+    if shape is _NOT_GIVEN:
+        raise TypeError("reshape: the new shape is missing")
+    shape = x.shape if shape is None else lengths(shape, "reshape")
     if order not in ("C", "F", "A"):
         raise ValueError(f"reshape: order {order!r} is not one of 'C', 'F', 'A'")
     if order != "C" and (order == "F" or _fortran(x)):
@@ -200,7 +224,7 @@ def reshape(x: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
     else:
         out = reshape_op(x, shape=_known(shape, x.size))
     if copy:
-        return cast(out, dtype=out.dtype)
+        return laid_out(out, order="F" if order == "F" or (order == "A" and _fortran(x)) else "C")
     if copy is False and not np.may_share_memory(_raw(out), _raw(x)) and x.size:
         raise ValueError(f"reshape: {x.shape} cannot become {shape} without a copy; leave copy=False out")
     return out
@@ -232,9 +256,23 @@ def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis."""
     a = operand(a, "ravel")
     if order == "K":  # as they lie in memory, whatever the sign of the strides
-        strides = [-abs(n) for n in _raw(a).strides]
-        a, order = transpose_op(a, axes=tuple(int(i) for i in np.argsort(strides, kind="stable"))), "C"
-    return reshape(a, (-1,), order=order)
+        a, order = transpose_op(a, axes=_as_they_lie(_raw(a))), "C"
+    return reshape(a, (a.size,), order=order)
+
+
+def _as_they_lie(x: Any) -> tuple[int, ...]:
+    """The axes in the order of their strides, long ones first; those along which nothing moves stay where they are."""
+    strides = [0 if n == 1 else abs(stride) for n, stride in zip(x.shape, x.strides, strict=True)]
+    order: list[int] = []  # short strides first
+    for axis in reversed(range(x.ndim)):
+        place = len(order)
+        for i in range(len(order) - 1, -1, -1):
+            if strides[axis] and strides[order[i]]:
+                if strides[order[i]] <= strides[axis]:
+                    break
+                place = i
+        order.insert(place, axis)
+    return tuple(order[::-1])
 
 
 @numpy_name(np.transpose, np.permute_dims)
@@ -291,6 +329,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     a = operand(a, "rollaxis")
     axis = canonical_axis(axis, a.ndim, "rollaxis")
     start = start + a.ndim if start < 0 else start
+    if not 0 <= start <= a.ndim:
+        raise np.exceptions.AxisError(f"rollaxis: start must lie in {-a.ndim} to {a.ndim}, got {start}")
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
@@ -310,7 +350,14 @@ def squeeze(a: Any, axis: Axes = None) -> Any:
     a = operand(a, "squeeze")
     if axis is None:
         return reshape_op(a, shape=tuple(n for n in a.shape if n != 1))
-    axes = normalize_axis_tuple(axis, a.ndim, "axis")
+    if not isinstance(axis, tuple):
+        try:
+            axis = operator.index(axis)
+        except TypeError:
+            raise TypeError(f"squeeze: axis must be an int or a tuple of ints, got {axis!r}") from None
+    if a.ndim == 0 and axis in (0, -1):  # as in NumPy, a number counts as having that axis
+        axis = ()
+    axes = canonical_axes(axis, a.ndim, "squeeze")
     if any(a.shape[i] != 1 for i in axes):
         raise ValueError(f"squeeze: axis {axis} of shape {a.shape} is not of length 1")
     return reshape_op(a, shape=tuple(n for i, n in enumerate(a.shape) if i not in axes))
@@ -380,7 +427,9 @@ def _parts(arrays: Any, name: str) -> list[Any]:
     """The arrays to be joined, as operands; one array counts as the list of its rows."""
     if isinstance(arrays, (Recorded, np.ndarray)) and arrays.ndim:
         whole: Any = arrays
-        return [whole[i] for i in range(arrays.shape[0])]
+        arrays = [whole[i] for i in range(arrays.shape[0])]
+    elif not hasattr(arrays, "__getitem__"):
+        raise TypeError(f"{name}: takes a sequence of arrays, as a list or tuple, got {type(arrays).__name__}")
     parts = [operand(a, name) for a in arrays]
     if not parts:
         raise ValueError(f"{name}: needs at least one array")
@@ -437,11 +486,21 @@ def concatenate(
                 f"concatenate: along axis {axis}, all other lengths must agree; the shapes are "
                 f"{', '.join(str(q.shape) for q in parts[:8])}"
             )
-    if dtype is not None:
-        if not all(np.can_cast(p.dtype, dtype, casting) for p in parts):  # type: ignore[arg-type]
-            raise TypeError(f"concatenate: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
-        parts = [astype(p, dtype) for p in parts]
-    return deliver(concatenate_op(*parts, axis=canonical_axis(axis, parts[0].ndim, "concatenate")), out, "concatenate")
+    parts = _of_one_dtype(parts, dtype, out, casting, "concatenate")
+    return deliver(concatenate_op(*parts, axis=axis), out, "concatenate", casting)
+
+
+def _of_one_dtype(parts: list[Any], dtype: Any, out: Any, casting: str, name: str) -> list[Any]:
+    """The parts as they are joined: cast to `dtype`, if there is one, by the rule `casting`."""
+    if dtype is not None and out is not None:
+        raise TypeError(f"{name}: give out or dtype, not both")
+    if out is not None:
+        return parts
+    target = np.result_type(*[p.dtype for p in parts]) if dtype is None else np.dtype(dtype)
+    for p in parts:
+        if not np.can_cast(p.dtype, target, casting):  # type: ignore[arg-type]
+            raise TypeError(f"{name}: cannot cast {p.dtype} to {target} by the rule {casting!r}")
+    return parts if dtype is None else [astype(p, target, copy=False) for p in parts]
 
 
 concat = concatenate
@@ -455,11 +514,9 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, cas
     shapes = {p.shape for p in parts}
     if len(shapes) > 1:
         raise ValueError(f"stack: the arrays differ in shape: {', '.join(map(str, sorted(shapes)))}")
-    if dtype is not None:
-        if not all(np.can_cast(p.dtype, dtype, casting) for p in parts):  # type: ignore[arg-type]
-            raise TypeError(f"stack: cannot cast to {np.dtype(dtype)} by the rule {casting!r}")
-        parts = [astype(p, dtype) for p in parts]
-    return deliver(stack_op(*parts, axis=canonical_axis(axis, parts[0].ndim + 1, "stack")), out, "stack")
+    axis = canonical_axis(axis, parts[0].ndim + 1, "stack")
+    parts = _of_one_dtype(parts, dtype, out, casting, "stack")
+    return deliver(stack_op(*parts, axis=axis), out, "stack", casting)
 
 
 @numpy_name(np.vstack)
@@ -498,9 +555,13 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 def tile(A: Any, reps: Any) -> Any:
     """The array laid out again and again, `reps` times along each axis."""
     A = operand(A, "tile")
-    reps = (int(reps),) if np.ndim(reps) == 0 else tuple(int(r) for r in reps)
+    reps = lengths(reps, "tile")
+    if any(r < 0 for r in reps):
+        raise ValueError(f"tile: the repetitions must not be negative, got {reps}")
     ndim = max(len(reps), A.ndim)
     reps, shape = (1,) * (ndim - len(reps)) + reps, _aligned(A.shape, ndim)
+    if all(r == 1 for r in reps):
+        return reshape_op(laid_out(A, order="C"), shape=shape)
     paired = reshape_op(A, shape=tuple(n for s in shape for n in (1, s)))  # (1, n0, 1, n1, ...)
     wide = broadcast_to_op(paired, shape=tuple(n for r, s in zip(reps, shape, strict=True) for n in (r, s)))
     return reshape_op(wide, shape=tuple(r * s for r, s in zip(reps, shape, strict=True)))
@@ -515,7 +576,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     axes = np.asarray(normalize_axis_tuple(axis, a.ndim, "axis", allow_duplicate=True))
     shifts, axes = np.broadcast_arrays(np.asarray(shift), axes)
     given = a
-    for by, i in zip(shifts.tolist(), axes.tolist(), strict=True):
+    for by, i in zip(shifts.astype(int).tolist(), axes.tolist(), strict=True):
         n = a.shape[i]
         if n and by % n:
             ahead = (slice(None),) * i
@@ -546,40 +607,47 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         sizes = [n // sections + (k < n % sections) for k in range(sections)]
         ends = np.cumsum([0, *sizes]).tolist()
     else:
-        ends = [0, *[int(i) for i in indices_or_sections], n]
+        ends = [0, *[operator.index(i) for i in indices_or_sections], n]
     return [ary[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
 @numpy_name(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """The array cut between rows."""
-    return split(ary, indices_or_sections, 0)
+    return split(_of_axes(ary, 2, "vsplit"), indices_or_sections, 0)
+
+
+def _of_axes(x: Any, least: int, name: str) -> Any:
+    x = operand(x, name)
+    if x.ndim < least:
+        raise ValueError(f"{name}: needs at least {least} axes, got shape {x.shape}")
+    return x
 
 
 @numpy_name(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """The array cut between columns."""
-    ary = operand(ary, "hsplit")
+    ary = _of_axes(ary, 1, "hsplit")
     return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
 
 
 @numpy_name(np.dsplit)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """The array cut along the third axis."""
-    return split(ary, indices_or_sections, 2)
+    return split(_of_axes(ary, 3, "dsplit"), indices_or_sections, 2)
 
 
 @numpy_name("unstack")
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of x along an axis."""
-    x = operand(x, "unstack")
+    x = _of_axes(x, 1, "unstack")
     axis = canonical_axis(axis, x.ndim, "unstack")
     return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
 
 
 @numpy_name(np.meshgrid)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
-    """Coordinate arrays of the grid that the given axes span."""
+    """Coordinate arrays of the grid that the given axes span; with copy=False views, which cannot be written."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing {indexing!r} is not 'xy' or 'ij'")
     xs = [operand(x, "meshgrid") for x in xi]
@@ -587,7 +655,8 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     out = [reshape_op(x, shape=(1,) * i + (x.size,) + (1,) * (n - 1 - i)) for i, x in enumerate(xs)]
     if indexing == "xy" and n > 1:
         out = [swapaxes(x, 0, 1) for x in out]
-    return tuple(out) if sparse else broadcast_arrays(*out)
+    out = out if sparse else list(broadcast_arrays(*out))
+    return tuple(laid_out(x, order="C") for x in out) if copy else tuple(out)
 
 
 @numpy_name(np.copy)

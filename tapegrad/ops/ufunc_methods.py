@@ -203,7 +203,8 @@ def accumulate(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: An
         array = cast(array, dtype=np.dtype(dtype))
     if ufunc in Extremum:
         return deliver(running_extremum(array, axis=axis, ufunc=ufunc), out, name)
-    handler, ys = _handler(ufunc, "accumulate"), []
+    handler = _handler(ufunc, "accumulate")
+    ys: list[Any] = []
     for i in range(array.shape[axis]):
         one = array[_along(axis, i)]
         ys.append(one if not ys else handler(ys[-1], one))
