@@ -17,6 +17,15 @@ _FILES = "it writes values without their history; tg.nn.save keeps tensors, nump
 _TEXT = "it reads text into an ndarray, and a Tensor is none; call it without Tensors and give the result to tg.tensor"
 _RECORDS = "it works on structured arrays, and a Tensor has no fields"
 
+# modules all of whose functions are refused
+_MODULES = {
+    "numpy.lib.recfunctions": _RECORDS,
+    "numpy.strings": _STRINGS,
+    "numpy.char": _STRINGS,
+    "numpy._core.strings": _STRINGS,
+    "numpy._core.defchararray": _STRINGS,
+}
+
 # dotted names below numpy: some releases lack some of them
 _NAMES: dict[str, str] = {
     "spacing": "it reads the bits of a float, and has no derivative that means anything",
@@ -50,4 +59,4 @@ def reason(function: Any) -> str | None:
     """Why a function is refused; None if nobody has said."""
     if function in REFUSED:
         return REFUSED[function]
-    return _RECORDS if getattr(function, "__module__", "") == "numpy.lib.recfunctions" else None
+    return _MODULES.get(getattr(function, "__module__", "") or "")

@@ -39,7 +39,7 @@ def hermitian(a):
 
 
 def definite(a):
-    return a @ adjoint(a) + 0.5 * np.eye(a.shape[-1])
+    return a @ adjoint(a) + 0.5 * np.eye(a.shape[-2])
 
 
 def squared(x):

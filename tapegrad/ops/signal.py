@@ -154,18 +154,20 @@ def _on_line(x: Any, xp: Any, fp: Any, outside: Any) -> Any:
     at, points, values = _value(x), _value(xp), _value(fp)
     j = np.clip(np.searchsorted(points, at, "right") - 1, 0, points.size - 2)
     from_end = at >= points[j + 1]  # at the last point, which so has just its value
-    rise = subtract(getitem(fp, j + 1, index=(ARRAY,)), getitem(fp, j, index=(ARRAY,)))
-    width = subtract(getitem(xp, j + 1, index=(ARRAY,)), getitem(xp, j, index=(ARRAY,)))
-    if not np.isfinite(values).all():  # as in NumPy: from the other end if this one gives nan; two equal ends are flat
-        with np.errstate(all="ignore"):
+    flat = None
+    with np.errstate(all="ignore"):
+        rise = subtract(getitem(fp, j + 1, index=(ARRAY,)), getitem(fp, j, index=(ARRAY,)))
+        width = subtract(getitem(xp, j + 1, index=(ARRAY,)), getitem(xp, j, index=(ARRAY,)))
+        if not np.isfinite(values).all():  # as in NumPy: from the other end if this one gives nan; equal ones are flat
             found = _value(rise) / _value(width) * (at - points[j]) + values[j]
-        from_end = from_end | (np.isnan(found) & (at != points[j]))
-        rise = where_op(values[j] == values[j + 1], 0.0, rise)
+            from_end = from_end | (np.isnan(found) & (at != points[j]))
+            flat = values[j] == values[j + 1]
     base = j + from_end
     off = subtract(x, getitem(xp, base, index=(ARRAY,)))
     if np.any(outside):
         off = where_op(outside, 0.0, off)
-    return add(getitem(fp, base, index=(ARRAY,)), mul_no_nan(off, div_no_nan(rise, width)))
+    slope = div_no_nan(rise if flat is None else where_op(flat, 0.0, rise), width)
+    return add(getitem(fp, base, index=(ARRAY,)), mul_no_nan(off, slope))
 
 
 def _value(x: Any) -> Any:
