@@ -19,8 +19,10 @@ SHAPE = {
 ACTIVATION = {"tanh", "sigmoid", "logistic", "gelu", "silu", "swish", "mish", "softplus", "softsign", "erf"}
 LOSSES = ("loss", "cross_entropy", "nll", "kl_div", "_svm", "hinge")
 BY_ROOM = {
-    "linalg": "linear", "fft": "linear", "conv": "linear", "norm": "norm", "activation": "activation", "loss": "loss",
+    "product": "linear", "fourier": "linear", "solve": "linear", "factor": "linear", "least_squares": "linear",
+    "matrix_function": "linear", "conv": "linear", "norm": "norm", "matrix_norm": "norm", "activation": "activation", "loss": "loss",
     "pool": "shape", "structure": "shape", "shape": "shape", "index": "shape", "sorting": "shape",
+    "selection": "shape", "padding": "shape",
 }  # fmt: skip
 
 
@@ -35,6 +37,6 @@ def family(op: Any) -> str:
         return "activation"
     if name in SHAPE or "pool" in name or "reshape" in name or "transpose" in name:
         return "shape"
-    if "norm" in name and room != "linalg":
+    if "norm" in name:
         return "norm"
     return BY_ROOM.get(room, "elementwise")

@@ -495,7 +495,10 @@ def clip(
     max: Any = NOT_GIVEN, where: Any = True, dtype: Any = None, casting: Any = "same_kind", order: Any = "K",
     subok: bool = True,
 ) -> Any:  # fmt: skip
-    """a held between a_min and a_max, or min and max; None is no bound. At a bound the gradient passes to a."""
+    """a held between a_min and a_max, or min and max; None is no bound. At a bound the gradient passes to a.
+
+    Complex numbers are ordered by real part, then imaginary part.
+    """
     if order not in ("K", "A", "C", None):
         raise TypeError(f"clip: order={order!r} is not supported; copy the result into that order")
     if (a_min is not NOT_GIVEN or a_max is not NOT_GIVEN) and (min is not NOT_GIVEN or max is not NOT_GIVEN):
@@ -504,16 +507,12 @@ def clip(
     if dtype is not None:
         x, low, high = [_in_dtype(v, np.dtype(dtype), casting) for v in (x, low, high)]
     tensors = [v for v in (x, low, high) if isinstance(v, Recorded)]
-    asked = any([t.requires_grad for t in tensors])
-    if x.dtype.kind == "c" and asked:
-        raise TypeError(
-            f"clip: a is complex ({x.dtype}), and complex numbers have no order; clip tg.real or tg.abs of a"
-        )
-    if x.dtype.kind != "f" and not asked:
+    if x.dtype.kind not in "fc" and not any([t.requires_grad for t in tensors]):
         data = np.asarray(np.clip(*[v._data if isinstance(v, Recorded) else v for v in (x, low, high)]))
         y = wrap(data) if tensors else data
     else:
-        y = clip_op(x, -math.inf if low is None else low, math.inf if high is None else high)
+        far = complex(math.inf, math.inf) if x.dtype.kind == "c" else math.inf
+        y = clip_op(x, -far if low is None else low, far if high is None else high)
     if where is not True:
         if out is None:
             raise TypeError("clip: where= needs out=, or the rest would be undefined; or write tg.where")

@@ -155,19 +155,19 @@ def _on_line(x: Any, xp: Any, fp: Any, outside: Any) -> Any:
     j = np.clip(np.searchsorted(points, at, "right") - 1, 0, points.size - 2)
     from_end = at >= points[j + 1]  # at the last point, which so has just its value
     flat = None
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # NumPy is quiet about infinite values
         rise = subtract(getitem(fp, j + 1, index=(ARRAY,)), getitem(fp, j, index=(ARRAY,)))
         width = subtract(getitem(xp, j + 1, index=(ARRAY,)), getitem(xp, j, index=(ARRAY,)))
         if not np.isfinite(values).all():  # as in NumPy: from the other end if this one gives nan; equal ones are flat
             found = _value(rise) / _value(width) * (at - points[j]) + values[j]
             from_end = from_end | (np.isnan(found) & (at != points[j]))
             flat = values[j] == values[j + 1]
-    base = j + from_end
-    off = subtract(x, getitem(xp, base, index=(ARRAY,)))
-    if np.any(outside):
-        off = where_op(outside, 0.0, off)
-    slope = div_no_nan(rise if flat is None else where_op(flat, 0.0, rise), width)
-    return add(getitem(fp, base, index=(ARRAY,)), mul_no_nan(off, slope))
+        base = j + from_end
+        off = subtract(x, getitem(xp, base, index=(ARRAY,)))
+        if np.any(outside):
+            off = where_op(outside, 0.0, off)
+        slope = div_no_nan(rise if flat is None else where_op(flat, 0.0, rise), width)
+        return add(getitem(fp, base, index=(ARRAY,)), mul_no_nan(off, slope))
 
 
 def _value(x: Any) -> Any:
