@@ -123,8 +123,8 @@ def markdown(data: Path) -> str:
         "- **refused**: a TypeError gives the reason and the way out.",
         "",
         "This page is generated from the registry (`python docs/coverage_page.py`); a test holds it to what is",
-        "registered, and another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and `at`",
-        "follow their ufunc. What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and",
+        "registered, and another calls every function in it. `ufunc.reduce`, `accumulate`, `reduceat`, `outer` and",
+        "`at` follow their ufunc. What other libraries do is read from their sources: autograd 1.8, MyGrad 2.3, and",
         "whether `jax.numpy` has the name.",
         "",
         f"Of {len(found)} functions of NumPy, {counts[DIFFERENTIABLE]} are differentiable, {counts[ZERO]} have no "

@@ -23,6 +23,7 @@ from .ops import elementwise as E
 from .ops import index as X
 from .ops import product as L
 from .ops import reduce as R
+from .ops import selection as C
 from .ops import sorting as O
 from .ops import structure as S
 from .registry import OPS, Leaf, Recorded, array_of, node_of, operand, refuse, set_tensor_type, wrap
@@ -47,8 +48,6 @@ REFUSED = {
     "flags": "is about memory; t.data.flags has it",
     "base": "is about memory; t.data.base has it",
     "ctypes": "is about memory; t.data.ctypes has it",
-    "choose": "is not there yet; use tg.where or take_along_axis",
-    "partition": "is not there yet; use sort",
 }
 
 
@@ -591,7 +590,8 @@ class Tensor(Recorded):
     def dot(self, *args: Any, **kw: Any) -> Tensor: return L.dot(self, *args, **kw)  # type: ignore[no-any-return]
     def trace(self, *args: Any, **kw: Any) -> Tensor: return L.trace(self, *args, **kw)  # type: ignore[no-any-return]
     def clip(self, *args: Any, **kw: Any) -> Tensor: return E.clip(self, *args, **kw)  # type: ignore[no-any-return]
-    def round(self, decimals: int = 0) -> Tensor: return E.round(self, decimals)  # type: ignore[no-any-return]
+    def round(self, decimals: int = 0, out: Any = None) -> Tensor: return E.round(self, decimals, out)  # type: ignore[no-any-return]
+    def choose(self, *args: Any, **kw: Any) -> Tensor: return C.choose(self, *args, **kw)  # type: ignore[no-any-return]
     def conj(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
     def conjugate(self) -> Tensor: return E.conjugate(self)  # type: ignore[no-any-return]
     def copy(self, order: str = "C") -> Tensor: return S.copy(self, order)  # type: ignore[no-any-return]
@@ -628,20 +628,18 @@ class Tensor(Recorded):
         self._writable("sort")
         self._become(O.sort(self, axis, kind, order, stable=stable), "sort")
 
+    def partition(self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+        """Partition in place along an axis, as ndarray.partition does; tg.partition gives a partitioned copy."""
+        self._writable("partition")
+        self._become(O.partition(self, kth, axis, kind, order), "partition")
+
     def fill(self, value: Any) -> None:
         """Give every element one value, in place."""
         self[...] = value
 
     def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
         """Put values at places of the flat array, in place."""
-        self._writable("put")
-        flat = S.copy(S.ravel(self))
-        places = np.asarray(indices._data if isinstance(indices, Recorded) else indices)
-        if mode != "raise":
-            places = places % self.size if mode == "wrap" else np.clip(places, 0, self.size - 1)
-        values = S.ravel(values)
-        flat[places.ravel()] = values if values.size == 1 else X.take(values, np.arange(places.size) % values.size)
-        self._become(S.reshape(flat, self.shape), "put")
+        C.put(self, indices, values, mode)
 
 
 def _no_array(y: Any) -> bool:

@@ -188,7 +188,7 @@ def test_singular_matrices():
         root = ours.sqrtm(leaf(singular))
     np.testing.assert_allclose(root.data, np.diag([2.0, 1.0, 0.0]), atol=1e-12)
     with pytest.raises(LinAlgError, match="sqrtm at a singular matrix"):
-        tg.grad(root.sum(), root.node and root, create_graph=False) if False else root.sum().backward()
+        root.sum().backward()
     np.testing.assert_allclose(ours.fractional_matrix_power(singular, 0.5), np.diag([2.0, 1.0, 0.0]), atol=1e-12)
     with pytest.raises(LinAlgError, match="singular"):
         gradient(lambda t: ours.fractional_matrix_power(t, 0.5).sum(), singular)
@@ -252,7 +252,7 @@ def test_errors_of_triangular_systems():
         ours.solve_triangular(a, np.array([1.0, np.nan, 1.0]))
     assert np.isnan(ours.solve_triangular(a, np.array([1.0, np.nan, 1.0]), check_finite=False)).any()
     for n in (3, 40):
-        with pytest.raises(LinAlgError, match="[Ss]ingular"):
+        with pytest.raises(LinAlgError, match=r"[Ss]ingular"):
             ours.solve_triangular(np.triu(np.ones((n, n))) - np.eye(n), np.ones(n))
     assert ours.solve_triangular(leaf(np.eye(3, dtype=np.float32)), np.ones(3, np.float32)).dtype == np.float32
     assert ours.solve_triangular(np.zeros((0, 0)), np.zeros((0, 2))).shape == (0, 2)
@@ -524,7 +524,7 @@ def test_functions_of_other_tensors():
     np.testing.assert_allclose(x.grad.data, 2.0)
     with pytest.raises(LinAlgError, match="Detach"):
         f(leaf(np.eye(2)), leaf(p))
-    assert not f(np.eye(2), tg.tensor(p)).requires_grad
+    assert type(f(np.eye(2), tg.tensor(p))) is np.ndarray
 
 
 def test_transforms_of_matrix_functions():

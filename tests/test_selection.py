@@ -516,6 +516,21 @@ def test_partition_errors():
         np.partition(leaf(1.0), 0)
 
 
+def test_methods_of_a_tensor():
+    x, v = leaf(V), leaf([7.0, 8.0])
+    y = x * 1
+    assert y.partition(2) is None
+    same(y, np.partition(V, 2))
+    (g,) = tg.grad([y], [x], [np.arange(5.0)])
+    np.testing.assert_array_equal(V[np.argsort(g.data)], y.data)
+    z = x * 1
+    z.put([0, -1], v, mode="wrap")
+    assert gradients(z, x, v) == [[0.0, 1.0, 1.0, 1.0, 0.0], [1.0, 1.0]]
+    assert tg.tensor([1, 0]).choose([x[:2], v]).tolist() == [7.0, V[1]]
+    with pytest.raises(RuntimeError, match="this leaf requires grad"):
+        x.partition(1)
+
+
 def test_sort_says_what_it_does_not_know():
     same(np.sort(leaf(X), kind="heapsort"), np.sort(X))
     with pytest.raises(ValueError, match="kind 'bogo' is not one of"):

@@ -20,9 +20,9 @@ ACTIVATION = {"tanh", "sigmoid", "logistic", "gelu", "silu", "swish", "mish", "s
 LOSSES = ("loss", "cross_entropy", "nll", "kl_div", "_svm", "hinge")
 BY_ROOM = {
     "product": "linear", "fourier": "linear", "solve": "linear", "factor": "linear", "least_squares": "linear",
-    "matrix_function": "linear", "conv": "linear", "norm": "norm", "matrix_norm": "norm", "activation": "activation", "loss": "loss",
-    "pool": "shape", "structure": "shape", "shape": "shape", "index": "shape", "sorting": "shape",
-    "selection": "shape", "padding": "shape",
+    "matrix_function": "linear", "conv": "linear", "norm": "norm", "matrix_norm": "norm",
+    "activation": "activation", "loss": "loss", "pool": "shape", "structure": "shape", "shape": "shape",
+    "index": "shape", "sorting": "shape", "selection": "shape", "padding": "shape",
 }  # fmt: skip
 
 

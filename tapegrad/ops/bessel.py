@@ -140,14 +140,14 @@ ive_op = declare(
 def jve(v: Any, z: Any) -> Any:
     """jv(v, z) e**-|Im z|."""
     v, z = weak(v, "jve"), inexact(z, "jve")
-    return jve_op(v, z, absolute(imag_op(z))) if is_complex(z) else jv(v, z)
+    return jve_op(v, z, absolute(imag_op(z)) if is_complex(z) else 0.0)
 
 
 @scipy_name("yve")
 def yve(v: Any, z: Any) -> Any:
     """yv(v, z) e**-|Im z|."""
     v, z = weak(v, "yve"), inexact(z, "yve")
-    return yve_op(v, z, absolute(imag_op(z))) if is_complex(z) else yv(v, z)
+    return yve_op(v, z, absolute(imag_op(z)) if is_complex(z) else 0.0)
 
 
 @scipy_name("ive")

@@ -219,29 +219,30 @@ def fractional_matrix_power_op(a, *es, t):
     return _power(a, es, t)
 
 
-# the adjoint of a derivative is one at a^H, with g in the place of the direction
+# The adjoint of a derivative of f at a is one at a^H, with g in the place of the direction, of conj(f(conj(x))): that is
+# f itself but where a branch is cut. So it is taken at a^T, and conjugated.
 
 
-def _adjoints(es: Any) -> list[Any]:
-    return [adjoint(e) for e in es]
+def _transposes(es: Any) -> list[Any]:
+    return [turned(e) for e in es]
 
 
 def _with_g(g: Any, position: int, es: Any) -> list[Any]:
-    """The adjoints of the directions, g in the place of the one at that position."""
-    return [g if i == position else adjoint(e) for i, e in enumerate(es)]
+    """The transposed directions, with conj(g) in the place of the one at that position."""
+    return [H(g) if i == position else turned(e) for i, e in enumerate(es)]
 
 
 expm_op.vjp(
-    a=lambda g, a, es: expm_op(adjoint(a), *_adjoints(es), g),
-    es=lambda g, a, position, es: expm_op(adjoint(a), *_with_g(g, position, es)),
+    a=lambda g, a, es: H(expm_op(turned(a), *_transposes(es), H(g))),
+    es=lambda g, a, position, es: H(expm_op(turned(a), *_with_g(g, position, es))),
 )
 logm_op.vjp(
-    a=lambda g, a, es: logm_op(adjoint(a), *_adjoints(es), g),
-    es=lambda g, a, position, es: logm_op(adjoint(a), *_with_g(g, position, es)),
+    a=lambda g, a, es: H(logm_op(turned(a), *_transposes(es), H(g))),
+    es=lambda g, a, position, es: H(logm_op(turned(a), *_with_g(g, position, es))),
 )
 fractional_matrix_power_op.vjp(
-    a=lambda g, a, es, t: fractional_matrix_power_op(adjoint(a), *_adjoints(es), g, t=t),
-    es=lambda g, a, position, es, t: fractional_matrix_power_op(adjoint(a), *_with_g(g, position, es), t=t),
+    a=lambda g, a, es, t: H(fractional_matrix_power_op(turned(a), *_transposes(es), H(g), t=t)),
+    es=lambda g, a, position, es, t: H(fractional_matrix_power_op(turned(a), *_with_g(g, position, es), t=t)),
 )
 
 GENERALS = np.stack([GENERAL, SPREAD])
@@ -489,7 +490,7 @@ def _depends_on_others(y: Any, leaf: Any) -> bool:
     return False
 
 
-NEAR = 0.01  # of the largest eigenvalue: distances below which a divided difference may be computed as an integral
+NEAR = 0.01  # of the largest eigenvalue: distances below which an integral may be the better divided difference
 
 
 def _simplex(k: int, m: int) -> tuple[Any, Any]:
@@ -526,7 +527,7 @@ def _divided_differences(f: Callable[[Any], Any], w: Any, orders: int) -> Any:
             value = (table[last] - table[first]) / width
             doubt = (error[last] + error[first] + eps * (abs(table[last]) + abs(table[first]))) / width
         doubt = np.where(width > 0, doubt, np.inf)
-        (near,) = np.nonzero(width <= NEAR * size)
+        (near,) = np.nonzero((width <= NEAR * size) | (doubt > 1e3 * eps * abs(value)))
         for equal in (True, False):
             some = near[(width[near] <= 4 * eps * size) == equal]
             if some.size:
@@ -601,9 +602,9 @@ def matrix_function(f: Callable[[Any], Any], a: Any) -> Any:
     depends on other Tensors that require grad, they have their gradient too, unless eigenvalues are equal: LinAlgError.
     The k-th derivative takes n ** (k + 1) numbers for each matrix.
     """
-    a = squares(a, "matrix_function")
     if not callable(f):
-        raise TypeError(f"matrix_function: f must be a function, got {f!r}; the matrix comes second")
+        raise TypeError(f"matrix_function: f must be a function, not {type(f).__name__}; the matrix comes second")
+    a = squares(a, "matrix_function")
     try:
         return matrix_function_op(a, f=f)
     except _Apart:

@@ -252,7 +252,8 @@ def _rel_entr(x: Any, y: Any) -> Any:
 
 def _kl_div(x: Any, y: Any) -> Any:
     out = _rel_entr(x, y)
-    return np.where(np.isfinite(out), out - x + y, out)
+    inside = np.greater_equal(x, 0) & np.greater_equal(y, 0) & (np.greater(y, 0) | np.equal(x, 0))
+    return np.where(inside, out - x + y, out)
 
 
 def _log_times(log: Callable[..., Any]) -> Callable[..., Any]:
@@ -271,7 +272,7 @@ def _huber(delta: Any, r: Any) -> Any:
 def _pseudo_huber(delta: Any, r: Any) -> Any:
     h = np.hypot(delta, r) + delta
     out = np.multiply(delta, np.where(np.equal(h, 0), 0, np.divide(r, h)) * r)
-    return np.where(np.less(delta, 0), np.asarray(np.inf, out.dtype), out)
+    return np.where(np.less(delta, 0), np.asarray(np.inf, out.dtype), np.where(np.equal(delta, 0), 0, out))
 
 
 log_or_infinity = declare(
