@@ -41,7 +41,7 @@ def _for_each(f: Callable[..., Any], *stacks: Any) -> Any:
     if not lead:
         return f(*stacks)
     if not math.prod(lead):
-        return np.broadcast_to(f(*[np.zeros(x.shape[-2:], x.dtype) for x in stacks]), (*lead, *stacks[-1].shape[-2:]))
+        return np.zeros((*lead, *stacks[-1].shape[-2:]), np.result_type(*stacks))
     found = [f(*[x[k] for x in stacks]) for k in np.ndindex(lead)]
     return np.stack(found).reshape(*lead, *found[0].shape)
 
@@ -219,8 +219,8 @@ def fractional_matrix_power_op(a, *es, t):
     return _power(a, es, t)
 
 
-# The adjoint of a derivative of f at a is one at a^H, with g in the place of the direction, of conj(f(conj(x))): that is
-# f itself but where a branch is cut. So it is taken at a^T, and conjugated.
+# The adjoint of a derivative of f at a is one at a^H, with g in the place of the direction, of conj(f(conj(x))). That is
+# f but where a branch is cut, so it is taken at a^T, and conjugated.
 
 
 def _transposes(es: Any) -> list[Any]:
