@@ -1,6 +1,6 @@
 """JAX as an independent oracle: the same expression on Tensors through NumPy's names and through jax.numpy.
 
-Values, gradients, forward mode and (thorough) gradients of gradients. Points where conventions differ are left out:
+Values, gradients, forward mode and gradients of gradients. Points where conventions differ are left out:
 they have tests of their own. JAX's gradient of a complex argument is the conjugate of ours.
 """
 
@@ -17,6 +17,7 @@ jax = pytest.importorskip("jax", reason="JAX, a development extra, is what this 
 jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp  # noqa: E402
 
+pytestmark = pytest.mark.thorough  # JAX compiles each of them
 RNG = np.random.default_rng(17)
 
 
@@ -273,7 +274,6 @@ def test_values_gradients_and_forward_mode(name, f, arrays):
         close(np.asarray(mine), other)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "f", "arrays"), CASES, ids=[c[0] for c in CASES])
 def test_gradients_of_gradients(name, f, arrays):
     leaves = [tg.tensor(a, requires_grad=True) for a in arrays]
@@ -297,7 +297,6 @@ def test_gradients_of_gradients(name, f, arrays):
         close(np.zeros(x.shape) if mine is None else mine.data, jnp.conj(other))
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "f", "arrays"), CASES, ids=[c[0] for c in CASES])
 def test_single_precision(name, f, arrays):
     narrow = [a.astype(np.complex64 if a.dtype.kind == "c" else np.float32) for a in arrays]

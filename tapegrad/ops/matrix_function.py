@@ -96,7 +96,8 @@ def _nested(a: Any, es: Any) -> Any:
 def _scaled(a: Any, es: Any) -> tuple[list[Any], Any]:
     """Directions made small beside a, so that how f is computed depends on a alone; and the factor that undoes it."""
     norm = lambda x: abs(x).sum(-2, keepdims=True).max(-1, keepdims=True, initial=0.0)
-    size, factor, scaled = norm(a), 1.0, []
+    size, scaled = norm(a), []
+    factor: Any = 1.0
     size = np.where(size > 0, size, 1.0) / 8
     for e in es:
         by = norm(e) / size
@@ -219,7 +220,7 @@ def fractional_matrix_power_op(a, *es, t):
     return _power(a, es, t)
 
 
-# The adjoint of a derivative of f at a is one at a^H, with g in the place of the direction, of conj(f(conj(x))). That is
+# The adjoint of a derivative of f at a is one at a^H, with g in place of the direction, of conj(f(conj(x))). That is
 # f but where a branch is cut, so it is taken at a^T, and conjugated.
 
 
@@ -536,7 +537,7 @@ def _divided_differences(f: Callable[[Any], Any], w: Any, orders: int) -> Any:
                 value[some[better]], doubt[some[better]] = integral[better], bound[better]
         table, error = np.empty((n,) * (k + 1)), np.empty((n,) * (k + 1))
         table[tuple(at.T)], error[tuple(at.T)] = value, doubt
-        order = tuple(np.sort(np.stack(np.indices(table.shape)), axis=0))
+        order = tuple(np.sort(np.indices(table.shape), axis=0))
         table, error = table[order], error[order]
     return table
 

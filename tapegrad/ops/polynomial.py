@@ -275,7 +275,8 @@ def polyval(p: Any, x: Any) -> Any:
     if isinstance(x, np.poly1d):
         composed: Any = 0
         for k in range(p.shape[0]):
-            composed = polyadd(polymul(composed, x) if k else np.poly1d(np.zeros(1, np.result_type(x.coeffs.dtype, 0))), p[k])
+            before = polymul(composed, x) if k else np.poly1d(np.zeros(1, np.result_type(x.coeffs.dtype, 0)))
+            composed = polyadd(before, p[k])
         return composed
     x = operand(x, "polyval")
     if p.ndim == 1:
