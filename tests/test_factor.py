@@ -336,6 +336,17 @@ def test_values_that_rounding_has_parted_are_taken_for_equal():
         gradient(lambda t: np.linalg.eigvalsh(t)[3], a)
 
 
+def test_the_largest_of_equal_singular_values_shares_its_gradient_whatever_rounding_does():
+    q = np.linalg.qr(normal(4, 4))[0]
+    assert np.ptp(np.linalg.svdvals(q)) > 0
+    for a in (q, np.eye(4)):
+        for f in (lambda t: np.linalg.norm(t, 2), lambda t: np.linalg.norm(t, -2)):
+            np.testing.assert_allclose(gradient(f, a), a / 4, atol=1e-14)
+        np.testing.assert_allclose(gradient(np.linalg.cond, a), np.zeros((4, 4)), atol=1e-14)  # least of all
+    stack = np.stack([np.diag([2.0, 2.0]), np.diag([3.0, 1.0])])
+    np.testing.assert_array_equal(factor.evened(np.linalg.svdvals(stack)), [[2.0, 2.0], [3.0, 1.0]])
+
+
 # -- singular values of 0 ------------------------------------------------------------------------------------
 
 

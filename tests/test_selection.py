@@ -314,6 +314,7 @@ def test_writing_does_not_change_what_was_recorded_before():
 
 @pytest.mark.parametrize("obj", [1, -1, [0, 2, 2], [3], slice(None, None, 2), np.array([True, False, True, False]), []])
 @pytest.mark.parametrize("axis", [1, None])
+@pytest.mark.filterwarnings("ignore:in the future insert")  # NumPy before 2.1 takes bools for 0 and 1, and says so
 def test_insert(obj, axis):
     value = np.array(7.5)
     same(np.insert(leaf(X), obj, leaf(value), axis=axis), np.insert(X, obj, value, axis=axis))

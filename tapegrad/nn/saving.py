@@ -72,6 +72,9 @@ def load(path: PathLike) -> Any:
     with open(target, "rb") as file:  # FileNotFoundError and its kin name the file themselves
         try:
             arrays = READERS[suffix](file, target)
+            for array in arrays.values():
+                if array.dtype.kind not in "fciub":  # as bfloat16, once a package has told NumPy of it
+                    raise TypeError(f"bfloat16, float8 or another dtype than NumPy's own: {array.dtype}")
             return _unpacked(json.loads(arrays.pop(PLAN).tobytes()), arrays) if PLAN in arrays else arrays
         except ImportError:
             raise

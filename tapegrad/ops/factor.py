@@ -18,7 +18,7 @@ from .index import diagonal, take_along_op, triu
 from .product import matmul_op
 from .reduce import sum_op
 from .solve import LinAlgError, adjoint, inv_op, matrices, on_lapack, raw, solve_op, squares
-from .structure import concatenate_op, expand_dims
+from .structure import concatenate_op, expand_dims, squeeze
 
 WAY_OUT = (
     "Functions of the whole matrix have derivatives there: tg.linalg.matrix_function, sqrtm and expm use divided "
@@ -439,6 +439,19 @@ def _svdvals_ahead(tangents: Any, a: Any) -> Any:
         t = where_op(zero[..., None, :] | zero[..., :, None], 0.0, t)
     over(t, s, what="svdvals", skew=False)  # raises if the direction splits equal values
     return per_value(real_part(diagonal(t, 0, -2, -1)), s, what="svdvals")
+
+
+def evened(s: Any) -> Any:
+    """Singular values with the mean in the place of each group that counts as equal.
+
+    So the largest or smallest of them, which depends on rounding, shares its gradient among the group, as ties do.
+    """
+    same = _equal(raw(s))
+    if not same.any():
+        return s
+    same = same | np.eye(s.shape[-1], dtype=bool)
+    shares = (same / same.sum(-1, keepdims=True)).astype(s.dtype)
+    return squeeze(matmul_op(shares, expand_dims(s, -1)), -1)
 
 
 svd_op.vjp(a=_svd_rule)

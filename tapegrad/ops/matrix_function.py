@@ -18,7 +18,7 @@ from .. import registry
 from ..registry import ARRAY, Recorded, op, operand, wrap
 from ..samples import real
 from ..tape import state
-from .elementwise import H, add, imag_op, multiply, negative, real_op, real_part, subtract
+from .elementwise import H, add, imag_op, multiply, negative, real_op, real_part, subtract, where_op
 from .factor import DEFINITE, SPREAD, SYMMETRIC, SYMMETRICS, cholesky_op, eigh_op
 from .factor import SQUARE as GENERAL
 from .index import getitem, take_along_op, tril, triu
@@ -100,7 +100,7 @@ def _scaled(a: Any, es: Any) -> tuple[list[Any], Any]:
     factor: Any = 1.0
     size = np.where(size > 0, size, 1.0) / 8
     for e in es:
-        by = norm(e) / size
+        by = _norm(e) / size
         by = np.where(by > 0, by, 1.0)
         scaled.append(e / by)
         factor = factor * by
@@ -109,13 +109,48 @@ def _scaled(a: Any, es: Any) -> tuple[list[Any], Any]:
 
 def _expm(a: Any, es: Any) -> Any:
     linalg = _scipy("expm")
-    if not es:
-        return _as_precise(linalg.expm(a), a)
     n = a.shape[-1]
-    if len(es) == 1 and n > 32 and a.ndim == 2:
+    if len(es) == 1 and n > SMALL and a.ndim == 2:
         return _as_precise(linalg.expm_frechet(a, es[0], compute_expm=False, check_finite=False), a, es[0])
     small, factor = _scaled(a, es)
-    return _as_precise(linalg.expm(_nested(a, small))[..., :n, -n:] * factor, a, *es)
+    x = _nested(a, small)
+    y = _pade(x) if x.shape[-1] <= SMALL else linalg.expm(x)
+    return _as_precise(y[..., :n, -n:] * factor if es else y, a, *es)
+
+
+SMALL = 32  # rows up to which NumPy's loops over stacks are faster than SciPy's, and single matrices not much slower
+NUMERATOR = [math.factorial(26 - j) / (math.factorial(j) * math.factorial(13 - j)) for j in range(14)]
+NUMERATOR = [c / NUMERATOR[0] for c in NUMERATOR]
+
+
+def _pade(a: Any) -> Any:
+    """The exponentials of a stack: a quotient of polynomials of degree 13 of a small part, squared again and again.
+
+    Source: Higham (2005), The scaling and squaring method for the matrix exponential revisited; how small by the norms
+    of powers, as Al-Mohy and Higham (2009), so that large numbers beside the diagonal do not scale down the others.
+    """
+    if not a.size or not np.isfinite(a).all():
+        return a + np.nan
+    b, one = NUMERATOR, np.eye(a.shape[-1], dtype=a.dtype)
+    a2 = a @ a
+    a4 = a2 @ a2
+    a6 = a4 @ a2
+    size = np.maximum(_norm(a4) ** (1 / 4), _norm(a6) ** (1 / 6))
+    times = np.maximum(np.frexp(size / 5.37)[1], 0)
+    if times.any():
+        by = np.ldexp(np.ones_like(size), -times)
+        a, a2, a4, a6 = a * by, a2 * by**2, a4 * by**4, a6 * by**6
+    odd = a @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one)
+    even = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + one
+    y = np.linalg.solve(even - odd, even + odd)
+    for k in range(int(times.max(initial=0))):
+        y = np.where(times > k, y @ y, y)
+    return y
+
+
+def _norm(x: Any) -> Any:
+    """The largest sum of a column, (..., 1, 1)."""
+    return abs(x).sum(-2, keepdims=True).max(-1, keepdims=True, initial=0.0)
 
 
 def _triangle(a: Any) -> tuple[Any, Any]:
@@ -158,18 +193,6 @@ def _log(t: Any, nested: int) -> Any:
     return x
 
 
-def _exp(x: Any) -> Any:
-    """The exponential of a triangular matrix: the series of a small part of it, squared again and again."""
-    halvings = max(0, math.frexp(abs(x).sum(0).max() / 0.3)[1])
-    x, one = x / 2.0**halvings, np.eye(len(x))
-    y = one
-    for k in range(13, 0, -1):
-        y = one + x @ y / k
-    for _ in range(halvings):
-        y = y @ y
-    return y
-
-
 def _on_triangles(f: Callable[..., Any], plainly: Callable[[Any], Any], a: Any, *es: Any) -> Any:
     """f at one matrix, or its derivative. The nested matrix is made from the Schur form, so that it is triangular too,
     and what is one eigenvalue of a is one number in it, on one branch of f. plainly: f at a singular matrix."""
@@ -197,7 +220,7 @@ def _logm(a: Any, es: Any) -> Any:
 
 def _power(a: Any, es: Any, t: float) -> Any:
     linalg = _scipy("fractional_matrix_power")
-    f = lambda x, nested: _exp(t * _log(x, nested))
+    f = lambda x, nested: _pade(t * _log(x, nested))
     plainly = lambda x: linalg.fractional_matrix_power(x, t)
     return _as_precise(_for_each(lambda *xs: _on_triangles(f, plainly, *xs), *map(_double, (a, *es))), a, *es)
 
@@ -348,9 +371,6 @@ def solve_triangular_op(a, b, *, lower, unit_diagonal=False):
     return _for_each(lambda x, y: _back_substituted(x, y, lower), a, b)
 
 
-SMALL = 32  # rows up to which NumPy's general solver is faster, above all for stacks
-
-
 def _back_substituted(a: Any, b: Any, lower: bool) -> Any:
     """The solution of a triangular system whose matrix is zero beyond."""
     if len(a) <= SMALL:
@@ -409,7 +429,8 @@ def _rows(x: Any, order: Any) -> Any:
 
 def _unit(x: Any) -> Any:
     """x with ones on its diagonal, and zeros above it."""
-    return add(tril(x, -1), np.eye(*x.shape[-2:], dtype=x.dtype))
+    m, n = x.shape[-2:]
+    return where_op(np.tri(m, n, -1, bool), x, np.eye(m, n, dtype=x.dtype))
 
 
 def _lu_rule(g: Any, out: Any, piv: Any) -> Any:

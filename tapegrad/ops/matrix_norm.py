@@ -17,7 +17,7 @@ from .elementwise import (
     power,
     where_op,
 )
-from .factor import svdvals_op
+from .factor import evened, svdvals_op
 from .reduce import aligned, kept_shape, max, min, sum_op
 from .solve import LinAlgError, inv, matrices, raw
 from .structure import canonical_axes, cast, moveaxis, reshape_op
@@ -108,6 +108,7 @@ def _norm_of_matrices(x: Any, p: Any, axis: tuple[int, int], keepdims: bool, nam
         if p == "nuc":
             y = sum_op(s, axis=(s.ndim - 1,))
         else:
+            s = evened(s)
             y = _largest(s, -1) if p == 2 else min(s, -1)
         y = reshape_op(y, shape=kept_shape(x.shape, axis))
     else:
@@ -165,7 +166,7 @@ def cond(x: Any, p: Any = None) -> Any:
     if not x.size and 0 in x.shape[-2:]:
         raise LinAlgError(f"cond: an empty matrix (shape {x.shape}) has no condition number")
     if p in (None, 2, -2):
-        s = svdvals_op(x)
+        s = evened(svdvals_op(x))
         largest, smallest = s[..., 0], s[..., -1]
         with np.errstate(all="ignore"):
             return divide(smallest, largest) if p == -2 else divide(largest, smallest)
