@@ -20,10 +20,13 @@ NAMES = [".".join([*row[1].split(".")[1:], row[2]]) for row in coverage.rows(DOC
 STANDARD = coverage.rows(DOCS / "data" / "coverage_array_api.tsv")
 FUNCTIONS = [n for n in NAMES if in_numpy(n) is not None and not isinstance(in_numpy(n), np.ufunc)]
 UFUNCS = [n for n in NAMES if isinstance(in_numpy(n), np.ufunc)]
+OVERRIDABLE = {f.__name__ for f in overrides.get_overridable_numpy_array_functions()}
 # `fromfile` reads a file: tests/test_creation.py; np.fix is deprecated for np.trunc in NumPy 2.5
 V, M = np.array([0.5, 1.5]), np.array([[0.5, 1.5], [2.0, 3.0]])
 ARGUMENTS = {"matvec": [M, V], "vecmat": [V, M], "matmul": [M, M]}
 ELSEWHERE = {"fromfile"} | ({"fix"} if np.lib.NumpyVersion(np.__version__) >= "2.5.0" else set())
+# polynomials of two variables: since NumPy 2.4
+ELSEWHERE |= {n for n in NAMES if n.startswith("polynomial.") and n.rpartition(".")[2] not in OVERRIDABLE}
 
 
 def arrays_in(result: Any) -> list[tg.Tensor]:
@@ -40,9 +43,13 @@ def calls(name: str) -> list[Any]:
 
 
 def test_the_page_is_what_the_registry_says():
-    assert (DOCS / "coverage.md").read_text(encoding="utf-8") == coverage.markdown(DOCS / "data"), (
-        "docs/coverage.md is out of date; write it anew with: python docs/coverage_page.py"
-    )
+    page, now = (DOCS / "coverage.md").read_text(encoding="utf-8"), coverage.markdown(DOCS / "data")
+    stale = "docs/coverage.md is out of date; write it anew with: python docs/coverage_page.py"
+    if all(in_numpy(n) is not None for n in NAMES):
+        assert page == now, stale
+    else:  # an older release of NumPy, which lacks some functions
+        functions = now.partition("## The Array API")[0]
+        assert {line for line in functions.splitlines() if line.startswith("| `")} <= set(page.splitlines()), stale
 
 
 def test_every_overridable_function_is_decided():
