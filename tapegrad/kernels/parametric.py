@@ -20,16 +20,15 @@ from .windows import Array
 _FALLEN = 45.0  # the logarithm of how far an integrand has fallen where it is cut off
 _PANELS = 12
 _REACH = 4.0 * _PANELS  # panels are at most 4 wide to here; beyond, all that there is falls off evenly
+_POINTS = 14  # of a panel
 _AT_ONCE = 1 << 17  # abscissas that are in memory at a time
-
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(14)
 
 
 @cache
 def _panels(count: int) -> tuple[Array, Array]:
     """Abscissas and weights on [0, 1]."""
-    edges = np.arange(count)[:, None]
-    return ((edges + (1 + _POINTS) / 2) / count).ravel(), np.tile(_WEIGHTS / 2 / count, count)
+    points, weights = np.polynomial.legendre.leggauss(_POINTS)
+    return ((np.arange(count)[:, None] + (1 + points) / 2) / count).ravel(), np.tile(weights / 2 / count, count)
 
 
 def _integral(f: Callable[..., Array], end: Array, *arrays: Array, falls_late: bool = False) -> Array:
@@ -39,7 +38,7 @@ def _integral(f: Callable[..., Array], end: Array, *arrays: Array, falls_late: b
     """
     out = np.empty(end.shape)
     near, far = np.minimum(end, _REACH), np.maximum(end - _REACH, 0)
-    step = max(1, _AT_ONCE // (2 * _PANELS * len(_POINTS)))
+    step = max(1, _AT_ONCE // (2 * _PANELS * _POINTS))
     for i in range(0, end.size, step):
         part = slice(i, i + step)
         columns = [a[part, None] for a in arrays]
@@ -257,7 +256,7 @@ def hurwitz_zeta(s: Array, q: Array, order: int) -> Array:
         for m in (2 * k + 1, 2 * k + 2):
             rising = [(s + m) * r + (rising[i - 1] if i else 0.0) for i, r in enumerate(rising)]
         scale = scale / (q + count) ** 2
-    return np.asarray(total)
+    return np.where(np.isposinf(s.real), 0, total) if order else np.asarray(total)
 
 
 _TERMS = 5000

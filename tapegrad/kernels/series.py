@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from .windows import Array
 
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(40)
-_POINTS, _WEIGHTS = (_POINTS + 1) / 2, _WEIGHTS / 2  # on [0, 1]
+
+@cache
+def gauss(count: int) -> list[tuple[float, float]]:
+    """Abscissas and weights of Gauss' rule on [0, 1]."""
+    points, weights = np.polynomial.legendre.leggauss(count)
+    return list(zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
 
 
 def exprel(x: Array, order: int) -> Array:
@@ -30,7 +35,7 @@ def exprel(x: Array, order: int) -> Array:
             out = (power - n * out) / z
         near = np.where(far, 0, x)
         total: Any = 0.0
-        for t, w in zip(_POINTS, _WEIGHTS, strict=True):
+        for t, w in gauss(40):
             total = total + w * t**order * np.exp(near * t)
         return np.where(far, np.where(np.isinf(x), np.where(x.real > 0, x, 0), out), total)
 

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from ..kernels import parametric, series
-from ..registry import Recorded, numpy_name, op
+from ..registry import Recorded, op
 from ..samples import positive, real
 from .activation import floats, reals_only
 from .discrete import any_requires_grad
 from .elementwise import (
     H,
     absolute,
+    div_no_nan,
+    equal,
     greater,
     imag_op,
     mul_no_nan,
@@ -92,7 +94,7 @@ y0 = declare(
 )  # fmt: skip
 y1 = declare(
     "y1", "x", "The Bessel function of the second kind of order 1.", likes=(positive(),),
-    x=lambda g, x: mul_no_nan(g, (y0(x) - yn(2, x)) * 0.5),
+    x=lambda g, x: mul_no_nan(g, where_op(equal(x, 0), math.inf, (y0(x) - yn(2, x)) * 0.5)),
 )  # fmt: skip
 yn = declare(
     "yn", "n x", "The Bessel function of the second kind of integer order n.", refused=INTEGER, likes=(1, positive()),
@@ -175,7 +177,7 @@ def bessel_i(x, *, order, scaled=False):
 def _bessel_i_rule(g: Any, x: Any, out: Any, order: int, scaled: bool) -> Any:
     below = bessel_i(x, order=abs(order - 1), scaled=scaled)
     slope = (below + bessel_i(x, order=order + 1, scaled=scaled)) * 0.5 if order else below
-    return g * (slope - sign_op(x) * out if scaled else slope)
+    return mul_no_nan(g, slope - sign_op(x) * out if scaled else slope)
 
 
 bessel_i.vjp(x=_bessel_i_rule)
@@ -186,7 +188,6 @@ reals_only(bessel_i)
 
 
 @scipy_name("i0")
-@numpy_name(np.i0)
 def i0(x: Any) -> Any:
     """The modified Bessel function of the first kind of order 0."""
     return bessel_i(floats(x, "i0"), order=0, scaled=False)
@@ -239,13 +240,13 @@ def kve_op(v, z, *, order=0):
 
 
 kv_op.vjp(
-    v=lambda g, v, z, order: g * kv_op(v, z, order=order + 1),
+    v=lambda g, v, z, order: mul_no_nan(g, kv_op(v, z, order=order + 1)),
     z=lambda g, v, z, order: negative(
         mul_no_nan(g, H((kv_op(v - 1.0, z, order=order) + kv_op(v + 1.0, z, order=order)) * 0.5))
     ),
 )
 kve_op.vjp(
-    v=lambda g, v, z, order: g * kve_op(v, z, order=order + 1),
+    v=lambda g, v, z, order: mul_no_nan(g, kve_op(v, z, order=order + 1)),
     z=lambda g, v, z, out, order: mul_no_nan(
         g, H(out - (kve_op(v - 1.0, z, order=order) + kve_op(v + 1.0, z, order=order)) * 0.5)
     ),
@@ -288,12 +289,19 @@ k1 = declare(
     "k1", "x", "The modified Bessel function of the second kind of order 1.", likes=(positive(),),
     x=lambda g, x: negative(mul_no_nan(g, (k0(x) + kn(2, x)) * 0.5)),
 )  # fmt: skip
+
+
+def _from_pole(x: Any, slope: Any) -> Any:
+    """The slope; -inf at 0, where it is the difference of infinities."""
+    return where_op(equal(x, 0), -math.inf, slope)
+
+
 k0e = declare(
-    "k0e", "x", "k0(x) e**x.", likes=(positive(),), x=lambda g, x, out: mul_no_nan(g, out - k1e(x))
+    "k0e", "x", "k0(x) e**x.", likes=(positive(),), x=lambda g, x, out: mul_no_nan(g, _from_pole(x, out - k1e(x)))
 )  # fmt: skip
 k1e = declare(
     "k1e", "x", "k1(x) e**x.", likes=(positive(),),
-    x=lambda g, x, out: mul_no_nan(g, out - (k0e(x) + kve_op(2.0, x)) * 0.5),
+    x=lambda g, x, out: mul_no_nan(g, _from_pole(x, out - k0e(x) - div_no_nan(out, x))),
 )  # fmt: skip
 
 
@@ -358,7 +366,7 @@ def _between(made: Any, n: Any, z: Any, low: float, high: float) -> Any:
 
 spherical_jn_op = declare(
     "spherical_jn", "n z", "The spherical Bessel function of the first kind.", refused=INTEGER, likes=(1, positive()),
-    z=lambda g, n, z: g * H(_between(spherical_jn_op, n, z, 1.0, -1.0)),
+    z=lambda g, n, z: mul_no_nan(g, H(_between(spherical_jn_op, n, z, 1.0, -1.0))),
 )  # fmt: skip
 spherical_yn_op = declare(
     "spherical_yn", "n z", "The spherical Bessel function of the second kind.", refused=INTEGER, likes=(1, positive()),
@@ -367,7 +375,7 @@ spherical_yn_op = declare(
 spherical_in_op = declare(
     "spherical_in", "n z", "The modified spherical Bessel function of the first kind.", refused=INTEGER,
     likes=(1, positive()),
-    z=lambda g, n, z: g * H(_between(spherical_in_op, n, z, 1.0, 1.0)),
+    z=lambda g, n, z: mul_no_nan(g, H(_between(spherical_in_op, n, z, 1.0, 1.0))),
 )  # fmt: skip
 spherical_kn_op = declare(
     "spherical_kn", "n z", "The modified spherical Bessel function of the second kind.", refused=INTEGER,
@@ -391,7 +399,10 @@ def _spherical(made: Any, low: float, high: float) -> Any:
         return f(n, z, True)
 
     f.__name__ = f.__qualname__ = name
-    f.__doc__ = f"{made.__doc__} derivative=True: its derivative in z."
+    f.__doc__ = (
+        f"{made.__doc__} derivative=True: its derivative in z. scipy.special.{name} is no ufunc and cannot be called "
+        "on a Tensor."
+    )
     scipy_name("_" + name + "_d")(slope)
     return scipy_name("_" + name)(f)
 
@@ -406,7 +417,9 @@ spherical_kn = _spherical(spherical_kn_op, -1.0, -1.0)
 airy = declare(
     "airy", "z", "The Airy functions Ai, Ai', Bi, Bi', the solutions of w'' = z w.", outputs="ai aip bi bip",
     likes=(real(),),
-    z=lambda g, z, ai, aip, bi, bip: g[0] * H(aip) + g[1] * H(z * ai) + g[2] * H(bip) + g[3] * H(z * bi),
+    z=lambda g, z, ai, aip, bi, bip: (
+        mul_no_nan(g[0], H(aip)) + mul_no_nan(g[1], H(z * ai)) + mul_no_nan(g[2], H(bip)) + mul_no_nan(g[3], H(z * bi))
+    ),
 )  # fmt: skip
 
 
@@ -420,12 +433,13 @@ def _airye(z: Any, r: Any) -> Any:
 def _airye_z(g: Any, z: Any, ai: Any, aip: Any, bi: Any, bip: Any) -> Any:
     root = sqrt(z if is_complex(z) else where_op(greater(z, 0), z, 0.0))
     total = mul_no_nan(g[0], H(aip + root * ai)) + mul_no_nan(g[1], H(z * ai + root * aip))
-    return total + g[2] * H(bip) + g[3] * H(z * bi)
+    return total + mul_no_nan(g[2], H(bip)) + mul_no_nan(g[3], H(z * bi))
 
 
 airye_op = declare(
     "airye", "z r", "Ai and Ai' times e**(2 / 3 z**1.5), Bi and Bi' times e**-r, for r = |Re(2 / 3 z**1.5)|.", _airye,
-    outputs="ai aip bi bip", z=_airye_z, r=lambda g, bi, bip: negative(g[2] * H(bi) + g[3] * H(bip)),
+    outputs="ai aip bi bip", z=_airye_z,
+    r=lambda g, bi, bip: negative(mul_no_nan(g[2], H(bi)) + mul_no_nan(g[3], H(bip))),
 )  # fmt: skip
 for _shape in ((2, 3), (), (0,)):
     airye_op.sample(positive(*_shape), positive(*_shape))
@@ -459,9 +473,12 @@ def _imag_part(z: Any) -> Any:
     return imag_op(z)
 
 
-def _kelvin(name: str, doc: str, along: Any, part: Any, n: int, likes: Any) -> Any:
+def _kelvin(name: str, doc: str, along: Any, part: Any, n: int, likes: Any, at_zero: float | None = None) -> Any:
     def rule(g: Any, x: Any) -> Any:
-        return mul_no_nan(g, part(along(x, n + 1)))
+        if at_zero is None:
+            return mul_no_nan(g, part(along(x, n + 1)))
+        none = equal(x, 0)
+        return mul_no_nan(g, where_op(none, at_zero, part(along(where_op(none, 1.0, x), n + 1))))
 
     return declare(name, "x", doc, likes=likes, x=rule)
 
@@ -470,10 +487,10 @@ ber = _kelvin("ber", "The Kelvin function ber, of order 0.", _along_first, real_
 bei = _kelvin("bei", "The Kelvin function bei, of order 0.", _along_first, _imag_part, 0, (real(),))
 berp = _kelvin("berp", "The derivative of ber.", _along_first, real_part, 1, (real(),))
 beip = _kelvin("beip", "The derivative of bei.", _along_first, _imag_part, 1, (real(),))
-ker = _kelvin("ker", "The Kelvin function ker, of order 0.", _along_second, real_part, 0, (positive(),))
-kei = _kelvin("kei", "The Kelvin function kei, of order 0.", _along_second, _imag_part, 0, (positive(),))
-kerp = _kelvin("kerp", "The derivative of ker.", _along_second, real_part, 1, (positive(),))
-keip = _kelvin("keip", "The derivative of kei.", _along_second, _imag_part, 1, (positive(),))
+ker = _kelvin("ker", "The Kelvin function ker, of order 0.", _along_second, real_part, 0, (positive(),), -math.inf)
+kei = _kelvin("kei", "The Kelvin function kei, of order 0.", _along_second, _imag_part, 0, (positive(),), 0.0)
+kerp = _kelvin("kerp", "The derivative of ker.", _along_second, real_part, 1, (positive(),), math.inf)
+keip = _kelvin("keip", "The derivative of kei.", _along_second, _imag_part, 1, (positive(),), -math.inf)
 
 
 def _kelvin_rule(g: Any, x: Any, be: Any, ke: Any, bep: Any, kep: Any) -> Any:
@@ -508,11 +525,11 @@ modstruve = declare(
 )  # fmt: skip
 itstruve0 = declare(
     "itstruve0", "x", "The integral of struve(0, t) from 0 to x.", likes=(positive(),),
-    x=lambda g, x: g * struve(0.0, x),
+    x=lambda g, x: mul_no_nan(g, struve(0.0, x)),
 )  # fmt: skip
 itmodstruve0 = declare(
     "itmodstruve0", "x", "The integral of modstruve(0, t) from 0 to x.", likes=(positive(),),
-    x=lambda g, x: g * modstruve(0.0, x),
+    x=lambda g, x: mul_no_nan(g, modstruve(0.0, x)),
 )  # fmt: skip
 itj0y0 = declare(
     "itj0y0", "x", "The integrals of j0 and y0 from 0 to x.", outputs="ij0 iy0", likes=(positive(),),
@@ -576,5 +593,5 @@ _WRIGHT = "the derivatives of Wright's function in its parameters have no closed
 wright_bessel = declare(
     "wright_bessel", "a b x", "Wright's generalized Bessel function, the sum of x**k / (k! gamma(a k + b)).",
     refused={"a": _WRIGHT, "b": _WRIGHT}, likes=(0.5, 1.2, positive()),
-    x=lambda g, a, b, x: g * wright_bessel(a, _raw(b) + _raw(a), x),
+    x=lambda g, a, b, x: mul_no_nan(g, wright_bessel(a, _raw(b) + _raw(a), x)),
 )  # fmt: skip

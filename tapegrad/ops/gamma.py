@@ -7,6 +7,7 @@ are summed here.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .elementwise import (
     absolute,
     add,
     cos,
+    cosh,
     div_no_nan,
     equal,
     exp,
@@ -78,12 +80,12 @@ def _rgamma_slope(x: Any) -> Any:
     low, high = where_op(left, x, 0.0), where_op(left, 1.0, x)
     turn = (low - rint(real_part(low) * 0.5) * 2.0) * math.pi
     mirrored = gamma(1.0 - low) * (cos(turn) - psi(1.0 - low) * sin(turn) * (1.0 / math.pi))
-    return where_op(left, mirrored, negative(rgamma(high) * psi(high)))
+    return where_op(left, mirrored, negative(mul_no_nan(rgamma(high), psi(high))))
 
 
 rgamma = declare(
     "rgamma", "x", "1 / gamma(x), 0 at the poles of gamma, where its slope is not.", likes=(real(),),
-    x=lambda g, x: g * H(_rgamma_slope(x)),
+    x=lambda g, x: mul_no_nan(g, H(_rgamma_slope(x))),
 )  # fmt: skip
 psi = declare(
     "psi", "x", "The digamma function, the derivative of the logarithm of gamma.", likes=(positive(),),
@@ -194,10 +196,10 @@ def _hurwitz_q(g: Any, x: Any, q: Any, order: int) -> Any:
     slope = x * hurwitz_zeta(x + 1.0, q, order=order)
     if order:
         slope = slope + hurwitz_zeta(x + 1.0, q, order=order - 1) * float(order)
-    return negative(g * H(slope))
+    return negative(mul_no_nan(g, H(slope)))
 
 
-hurwitz_zeta.vjp(x=lambda g, x, q, order: g * H(hurwitz_zeta(x, q, order=order + 1)), q=_hurwitz_q)
+hurwitz_zeta.vjp(x=lambda g, x, q, order: mul_no_nan(g, H(hurwitz_zeta(x, q, order=order + 1))), q=_hurwitz_q)
 sampled(hurwitz_zeta, between(1.5, 4), positive())
 hurwitz_zeta.sample(between(1.5, 4, 3), positive(3), order=2)
 
@@ -220,20 +222,20 @@ def _riemann_slope(x: Any) -> Any:
 
 riemann_zeta = declare(
     "riemann_zeta", "x", "The sum over k >= 1 of k**-x, and its continuation.", source="zeta", likes=(between(1.5, 4),),
-    x=lambda g, x: g * H(_riemann_slope(x)),
+    x=lambda g, x: mul_no_nan(g, H(_riemann_slope(x))),
 )  # fmt: skip
 riemann_zeta.sample(between(-2.9, -2.1, 3))
-zetac = declare("zetac", "x", "zeta(x) - 1.", likes=(between(1.5, 4),), x=lambda g, x: g * _riemann_slope(x))
+zetac = declare("zetac", "x", "zeta(x) - 1.", likes=(between(1.5, 4),), x=lambda g, x: mul_no_nan(g, _riemann_slope(x)))
 
 # -- exponential, sine and other integrals -------------------------------------------------------------------
 
 expi = declare(
     "expi", "x", "The exponential integral, that of e**t / t from -inf to x.", likes=(positive(),),
-    x=lambda g, x: div_no_nan(g * H(exp(x)), H(x)),
+    x=lambda g, x: div_no_nan(mul_no_nan(g, H(exp(x))), H(x)),
 )  # fmt: skip
 exp1 = declare(
     "exp1", "x", "The exponential integral of e**-t / t from x to inf.", likes=(positive(),),
-    x=lambda g, x: negative(div_no_nan(g * H(exp(negative(x))), H(x))),
+    x=lambda g, x: negative(div_no_nan(mul_no_nan(g, H(exp(negative(x)))), H(x))),
 )  # fmt: skip
 
 
@@ -262,8 +264,11 @@ SCIPY["expn"] = expn
 expn.sample(np.array([[0], [1], [4]]), positive(2)).sample(-2, positive(3))
 
 
-def _over(g: Any, x: Any) -> Any:
-    return div_no_nan(g, H(x))
+def _over(g: Any, f: Callable[[Any], Any], x: Any) -> Any:
+    """g times the conjugate of f(x) / x; away from it, the pole at 0 disturbs no derivative."""
+    pole = equal(x, 0)
+    there = where_op(pole, 1.0, x)
+    return where_op(pole, mul_no_nan(g, math.inf), mul_no_nan(g, H(f(there) / there)))
 
 
 def _sinhc(x: Any) -> Any:
@@ -273,18 +278,18 @@ def _sinhc(x: Any) -> Any:
 sici = declare(
     "sici", "x", "The sine and cosine integrals: of sin(t) / t from 0 to x, and of -cos(t) / t from x to inf.",
     outputs="si ci", likes=(positive(),),
-    x=lambda g, x: g[0] * H(sinc(x * (1.0 / math.pi))) + _over(g[1] * H(cos(x)), x),
+    x=lambda g, x: mul_no_nan(g[0], H(sinc(x * (1.0 / math.pi)))) + _over(g[1], cos, x),
 )  # fmt: skip
 shichi = declare(
     "shichi", "x", "The hyperbolic sine and cosine integrals: of sinh(t) / t from 0 to x, and of cosh(t) / t.",
     outputs="shi chi", likes=(positive(),),
-    x=lambda g, x: g[0] * H(_sinhc(x)) + _over(g[1] * H((exp(x) + exp(negative(x))) * 0.5), x),
+    x=lambda g, x: mul_no_nan(g[0], H(_sinhc(x))) + _over(g[1], cosh, x),
 )  # fmt: skip
 fresnel = declare(
     "fresnel", "x", "The Fresnel integrals: of sin(pi t**2 / 2) and of cos(pi t**2 / 2) from 0 to x.",
     outputs="s c", likes=(real(),),
     x=lambda g, x: (
-        g[0] * H(sin(square(x) * (math.pi / 2.0))) + g[1] * H(cos(square(x) * (math.pi / 2.0)))
+        mul_no_nan(g[0], H(sin(square(x) * (math.pi / 2.0)))) + mul_no_nan(g[1], H(cos(square(x) * (math.pi / 2.0))))
     ),
 )  # fmt: skip
 
@@ -310,12 +315,12 @@ def _lambertw(z: Any, k: Any, tol: Any) -> Any:
 lambertw_op = declare(
     "lambertw", "z k tol", "The k-th branch of the solution w of w e**w = z, complex.", _lambertw,
     refused={"k": "it is an integer", "tol": "it is a tolerance"}, likes=(positive(), 0, 1e-8),
-    z=lambda g, out: div_no_nan(g * H(exp(negative(out))), H(out + 1.0)),
+    z=lambda g, out: div_no_nan(mul_no_nan(g, H(exp(negative(out)))), H(out + 1.0)),
 )  # fmt: skip
 lambertw_op.sample(positive(3), np.array([[-1], [1], [2]]), 1e-8)
 wrightomega = declare(
     "wrightomega", "x", "The solution w of w + log(w) = x.", likes=(real(),),
-    x=lambda g, out: div_no_nan(g * H(out), H(out + 1.0)),
+    x=lambda g, out: mul_no_nan(g, H(div_no_nan(1.0, div_no_nan(1.0, out) + 1.0))),
 )  # fmt: skip
 
 # -- public functions ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import parametric
+from ..kernels import parametric, series
 from ..registry import Recorded, op
 from ..samples import between, positive, real
 from .activation import reals_only
@@ -71,9 +71,9 @@ def hyp1f1_op(a, b, x, *, i=0, j=0, k=0):
 
 
 hyp1f1_op.vjp(
-    a=lambda g, a, b, x, i, j, k: g * H(hyp1f1_op(a, b, x, i=i + 1, j=j, k=k)),
-    b=lambda g, a, b, x, i, j, k: g * H(hyp1f1_op(a, b, x, i=i, j=j + 1, k=k)),
-    x=lambda g, a, b, x, i, j, k: g * H(hyp1f1_op(a, b, x, i=i, j=j, k=k + 1)),
+    a=lambda g, a, b, x, i, j, k: mul_no_nan(g, H(hyp1f1_op(a, b, x, i=i + 1, j=j, k=k))),
+    b=lambda g, a, b, x, i, j, k: mul_no_nan(g, H(hyp1f1_op(a, b, x, i=i, j=j + 1, k=k))),
+    x=lambda g, a, b, x, i, j, k: mul_no_nan(g, H(hyp1f1_op(a, b, x, i=i, j=j, k=k + 1))),
 )
 sampled(hyp1f1_op, positive(), positive(), real())
 hyp1f1_op.sample(positive(2), positive(2), between(-9, 9, 2), i=1, k=1)
@@ -91,13 +91,13 @@ def hyp1f1(a: Any, b: Any, x: Any) -> Any:
 hyp2f1 = declare(
     "hyp2f1", "a b c z", "The hypergeometric function 2F1(a, b; c; z).",
     refused={"a": _PARAMETERS, "b": _PARAMETERS, "c": _PARAMETERS}, likes=(0.7, 1.3, 2.1, between(-0.9, 0.9)),
-    z=lambda g, a, b, c, z: g * H(
-        hyp2f1(shifted(a, 1), shifted(b, 1), shifted(c, 1), z) * (_raw(a) * _raw(b) / _raw(c))
+    z=lambda g, a, b, c, z: mul_no_nan(
+        g, H(hyp2f1(shifted(a, 1), shifted(b, 1), shifted(c, 1), z) * (_raw(a) * _raw(b) / _raw(c)))
     ),
 )  # fmt: skip
 hyp0f1 = declare(
     "hyp0f1", "v z", "The confluent hypergeometric limit function 0F1(; v; z).", refused={"v": _PARAMETERS},
-    likes=(1.3, real()), z=lambda g, v, z: g * H(hyp0f1(shifted(v, 1), z) * (1.0 / _raw(v))),
+    likes=(1.3, real()), z=lambda g, v, z: mul_no_nan(g, H(hyp0f1(shifted(v, 1), z) * (1.0 / _raw(v)))),
 )  # fmt: skip
 hyperu = declare(
     "hyperu", "a b x", "Tricomi's confluent hypergeometric function U(a, b, x).",
@@ -110,10 +110,12 @@ hyperu = declare(
 
 def _complete(m: Any, rest: Any, second: bool, order: int) -> Any:
     """The derivative of that order >= 1 in m, rest = 1 - m, of K or E: a hypergeometric function that ends at m = 1."""
-    c = scipy_special("hyp2f1").hyp2f1(1.5 if second else 0.5, 0.5, order + 1.0, m)
+    inside = (m <= 1) & np.isfinite(m)
+    c = scipy_special("hyp2f1").hyp2f1(1.5 if second else 0.5, 0.5, order + 1.0, np.where(inside, m, 0))
     first = -0.5 if second else 0.5
     scale = math.prod([(first + k) * (0.5 + k) / (k + 1) for k in range(order)])
-    return c * rest ** ((1.0 if second else 0.0) - order) * (scale * math.pi / 2)
+    out = c * rest ** ((1.0 if second else 0.0) - order) * (scale * math.pi / 2)
+    return np.where(inside, out, np.where(np.isneginf(m), 0, np.nan))
 
 
 @op("elementwise")
@@ -150,8 +152,6 @@ ellipe = declare(
 
 # -- incomplete elliptic integrals and Jacobi's functions ----------------------------------------------------
 
-_POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(32)
-
 
 @op("elementwise")
 def elliptic_near(phi, m, *, order, second=False):
@@ -161,10 +161,10 @@ def elliptic_near(phi, m, *, order, second=False):
 
     def part(end: Any, m: Any) -> Any:
         total: Any = 0.0
-        for u, w in zip(_POINTS, _WEIGHTS, strict=True):
-            s = np.sin(end * (u + 1) / 2) ** 2
+        for u, w in series.gauss(32):
+            s = np.sin(end * u) ** 2
             total = total + w * s**order * (1 - m * s) ** (top - order)
-        return total * end / 2 * scale
+        return total * end * scale
 
     def whole(phi: Any, m: Any) -> Any:
         turns = np.rint(phi / math.pi)
@@ -207,13 +207,13 @@ ellipkinc = declare(
     "ellipkinc", "phi m", "The incomplete elliptic integral of the first kind.",
     likes=(between(0.2, 1.4), between(-1, 0.9)),
     phi=lambda g, phi, m: div_no_nan(g, sqrt(1.0 - m * square(sin(phi)))),
-    m=lambda g, phi, m, out: g * _elliptic_m(phi, m, out, ellipeinc(phi, m), False),
+    m=lambda g, phi, m, out: mul_no_nan(g, _elliptic_m(phi, m, out, ellipeinc(phi, m), False)),
 )  # fmt: skip
 ellipeinc = declare(
     "ellipeinc", "phi m", "The incomplete elliptic integral of the second kind.",
     likes=(between(0.2, 1.4), between(-1, 0.9)),
     phi=lambda g, phi, m: g * sqrt(1.0 - m * square(sin(phi))),
-    m=lambda g, phi, m, out: g * _elliptic_m(phi, m, ellipkinc(phi, m), out, True),
+    m=lambda g, phi, m, out: mul_no_nan(g, _elliptic_m(phi, m, ellipkinc(phi, m), out, True)),
 )  # fmt: skip
 
 

@@ -113,30 +113,30 @@ def _gammainc_slope_x(g: Any, a: Any, x: Any, order: int) -> Any:
     return mul_no_nan(g, mul_no_nan(gamma_density(a, x), bell))
 
 
-gammainc_slope.vjp(a=lambda g, a, x, order: g * gammainc_slope(a, x, order=order + 1), x=_gammainc_slope_x)
+gammainc_slope.vjp(a=lambda g, a, x, order: mul_no_nan(g, gammainc_slope(a, x, order=order + 1)), x=_gammainc_slope_x)
 sampled(gammainc_slope, positive(), positive())
 gammainc_slope.sample(positive(3), positive(3), order=2)
 
 gammainc = declare(
     "gammainc", "a x", "The regularised lower incomplete gamma function, the share of a gamma distribution below x.",
     likes=(positive(), positive()),
-    a=lambda g, a, x: g * gammainc_slope(a, x),
+    a=lambda g, a, x: mul_no_nan(g, gammainc_slope(a, x)),
     x=lambda g, a, x: mul_no_nan(g, gamma_density(a, x)),
 )  # fmt: skip
 gammaincc = declare(
     "gammaincc", "a x", "The regularised upper incomplete gamma function, the share of a gamma distribution above x.",
     likes=(positive(), positive()),
-    a=lambda g, a, x: negative(g * gammainc_slope(a, x)),
+    a=lambda g, a, x: negative(mul_no_nan(g, gammainc_slope(a, x))),
     x=lambda g, a, x: negative(mul_no_nan(g, gamma_density(a, x))),
 )  # fmt: skip
 gammaincinv = declare(
     "gammaincinv", "a y", "The x for which gammainc(a, x) = y.", likes=(positive(), between(0.1, 0.9)),
-    a=lambda g, a, out: negative(div_no_nan(g * gammainc_slope(a, out), gamma_density(a, out))),
+    a=lambda g, a, out: negative(div_no_nan(mul_no_nan(g, gammainc_slope(a, out)), gamma_density(a, out))),
     y=lambda g, a, out: div_no_nan(g, gamma_density(a, out)),
 )  # fmt: skip
 gammainccinv = declare(
     "gammainccinv", "a y", "The x for which gammaincc(a, x) = y.", likes=(positive(), between(0.1, 0.9)),
-    a=lambda g, a, out: negative(div_no_nan(g * gammainc_slope(a, out), gamma_density(a, out))),
+    a=lambda g, a, out: negative(div_no_nan(mul_no_nan(g, gammainc_slope(a, out)), gamma_density(a, out))),
     y=lambda g, a, out: negative(div_no_nan(g, gamma_density(a, out))),
 )  # fmt: skip
 
@@ -201,8 +201,8 @@ def _betainc_slope_x(g: Any, a: Any, b: Any, x: Any, i: int, j: int) -> Any:
 
 
 betainc_slope.vjp(
-    a=lambda g, a, b, x, i, j: g * betainc_slope(a, b, x, i=i + 1, j=j),
-    b=lambda g, a, b, x, i, j: g * betainc_slope(a, b, x, i=i, j=j + 1),
+    a=lambda g, a, b, x, i, j: mul_no_nan(g, betainc_slope(a, b, x, i=i + 1, j=j)),
+    b=lambda g, a, b, x, i, j: mul_no_nan(g, betainc_slope(a, b, x, i=i, j=j + 1)),
     x=_betainc_slope_x,
 )
 sampled(betainc_slope, positive(), positive(), between(0.1, 0.9), i=1)
@@ -211,27 +211,27 @@ betainc_slope.sample(positive(2), positive(2), between(0.1, 0.9, 2), i=1, j=1)
 betainc = declare(
     "betainc", "a b x", "The regularised incomplete beta function, the share of a beta distribution below x.",
     likes=(positive(), positive(), between(0.1, 0.9)),
-    a=lambda g, a, b, x: g * betainc_slope(a, b, x, i=1),
-    b=lambda g, a, b, x: g * betainc_slope(a, b, x, j=1),
+    a=lambda g, a, b, x: mul_no_nan(g, betainc_slope(a, b, x, i=1)),
+    b=lambda g, a, b, x: mul_no_nan(g, betainc_slope(a, b, x, j=1)),
     x=lambda g, a, b, x: mul_no_nan(g, beta_density(a, b, x)),
 )  # fmt: skip
 betaincc = declare(
     "betaincc", "a b x", "1 - betainc(a, b, x), the share of a beta distribution above x.",
     likes=(positive(), positive(), between(0.1, 0.9)),
-    a=lambda g, a, b, x: negative(g * betainc_slope(a, b, x, i=1)),
-    b=lambda g, a, b, x: negative(g * betainc_slope(a, b, x, j=1)),
+    a=lambda g, a, b, x: negative(mul_no_nan(g, betainc_slope(a, b, x, i=1))),
+    b=lambda g, a, b, x: negative(mul_no_nan(g, betainc_slope(a, b, x, j=1))),
     x=lambda g, a, b, x: negative(mul_no_nan(g, beta_density(a, b, x))),
 )  # fmt: skip
 betaincinv = declare(
     "betaincinv", "a b y", "The x for which betainc(a, b, x) = y.", likes=(positive(), positive(), between(0.1, 0.9)),
-    a=lambda g, a, b, out: negative(div_no_nan(g * betainc_slope(a, b, out, i=1), beta_density(a, b, out))),
-    b=lambda g, a, b, out: negative(div_no_nan(g * betainc_slope(a, b, out, j=1), beta_density(a, b, out))),
+    a=lambda g, a, b, out: negative(div_no_nan(mul_no_nan(g, betainc_slope(a, b, out, i=1)), beta_density(a, b, out))),
+    b=lambda g, a, b, out: negative(div_no_nan(mul_no_nan(g, betainc_slope(a, b, out, j=1)), beta_density(a, b, out))),
     y=lambda g, a, b, out: div_no_nan(g, beta_density(a, b, out)),
 )  # fmt: skip
 betainccinv = declare(
     "betainccinv", "a b y", "The x for which betaincc(a, b, x) = y.", likes=(positive(), positive(), between(0.1, 0.9)),
-    a=lambda g, a, b, out: negative(div_no_nan(g * betainc_slope(a, b, out, i=1), beta_density(a, b, out))),
-    b=lambda g, a, b, out: negative(div_no_nan(g * betainc_slope(a, b, out, j=1), beta_density(a, b, out))),
+    a=lambda g, a, b, out: negative(div_no_nan(mul_no_nan(g, betainc_slope(a, b, out, i=1)), beta_density(a, b, out))),
+    b=lambda g, a, b, out: negative(div_no_nan(mul_no_nan(g, betainc_slope(a, b, out, j=1)), beta_density(a, b, out))),
     y=lambda g, a, b, out: negative(div_no_nan(g, beta_density(a, b, out))),
 )  # fmt: skip
 
@@ -244,24 +244,28 @@ def _student_density(df: Any, t: Any) -> Any:
 
 def _student_df(df: Any, t: Any) -> Any:
     """The derivative in df: through the power of the incomplete beta function, and through its argument."""
-    near = less(square(t), df)
+    none = equal(t, 0)
+    t_there = where_op(none, 1.0, t)
+    near = less(square(t_there), df)
     # by the side whose argument is small: shares of t**2 and of df in their sum
-    low, high = where_op(near, t, 0.0), where_op(near, 1.0, t)
+    low, high = where_op(near, t_there, 1.0), where_op(near, 1.0, t_there)
     inner = betainc_slope(0.5, df * 0.5, square(low) / (df + square(low)), j=1)
     outer = negative(betainc_slope(df * 0.5, 0.5, df / (df + square(high)), i=1))
-    power = where_op(near, inner, outer) * sign_op(t) * 0.25
-    return power - _student_density(df, t) * t / (df * 2.0)
+    power = where_op(near, inner, outer) * sign_op(t_there) * 0.25
+    away = power - _student_density(df, t_there) * t_there / (df * 2.0)
+    turn = (psi((df + 1.0) * 0.5) - psi(df * 0.5)) * 0.5 - 0.5 / df  # of the density at 0, over it
+    return where_op(none, _student_density(df, where_op(none, t, 0.0)) * turn * t, away)
 
 
 stdtr = declare(
     "stdtr", "df t", "The share of Student's t distribution of df degrees of freedom that lies below t.",
     likes=(positive(), real()),
-    df=lambda g, df, t: g * _student_df(df, t),
-    t=lambda g, df, t: g * _student_density(df, t),
+    df=lambda g, df, t: mul_no_nan(g, _student_df(df, t)),
+    t=lambda g, df, t: mul_no_nan(g, _student_density(df, t)),
 )  # fmt: skip
 stdtrit = declare(
     "stdtrit", "df p", "The t for which stdtr(df, t) = p.", likes=(positive(), between(0.1, 0.9)),
-    df=lambda g, df, out: negative(div_no_nan(g * _student_df(df, out), _student_density(df, out))),
+    df=lambda g, df, out: negative(div_no_nan(mul_no_nan(g, _student_df(df, out)), _student_density(df, out))),
     p=lambda g, df, out: div_no_nan(g, _student_density(df, out)),
 )  # fmt: skip
 
@@ -277,19 +281,19 @@ def _chi(g: Any, v: Any, x: Any) -> Any:
 chdtr = declare(
     "chdtr", "v x", "The share of the chi-square distribution of v degrees of freedom that lies below x.",
     likes=(positive(), positive()),
-    v=lambda g, v, x: g * gammainc_slope(v * 0.5, x * 0.5) * 0.5,
+    v=lambda g, v, x: mul_no_nan(g, gammainc_slope(v * 0.5, x * 0.5)) * 0.5,
     x=_chi,
 )  # fmt: skip
 chdtrc = declare(
     "chdtrc", "v x", "The share of the chi-square distribution of v degrees of freedom that lies above x.",
     likes=(positive(), positive()),
-    v=lambda g, v, x: negative(g * gammainc_slope(v * 0.5, x * 0.5) * 0.5),
+    v=lambda g, v, x: negative(mul_no_nan(g, gammainc_slope(v * 0.5, x * 0.5)) * 0.5),
     x=lambda g, v, x: negative(_chi(g, v, x)),
 )  # fmt: skip
 chdtri = declare(
     "chdtri", "v p", "The x for which chdtrc(v, x) = p.", likes=(positive(low=1.0), between(0.2, 0.8)),
     v=lambda g, v, out: negative(
-        div_no_nan(g * gammainc_slope(v * 0.5, out * 0.5), gamma_density(v * 0.5, out * 0.5))
+        div_no_nan(mul_no_nan(g, gammainc_slope(v * 0.5, out * 0.5)), gamma_density(v * 0.5, out * 0.5))
     ),
     p=lambda g, v, out: negative(div_no_nan(g * 2.0, gamma_density(v * 0.5, out * 0.5))),
 )  # fmt: skip
@@ -297,20 +301,22 @@ gdtr = declare(
     "gdtr", "a b x", "The share of the gamma distribution of rate a and shape b that lies below x.",
     likes=(positive(), positive(), positive()),
     a=lambda g, a, b, x: mul_no_nan(g * x, gamma_density(b, a * x)),
-    b=lambda g, a, b, x: g * gammainc_slope(b, a * x),
+    b=lambda g, a, b, x: mul_no_nan(g, gammainc_slope(b, a * x)),
     x=lambda g, a, b, x: mul_no_nan(g * a, gamma_density(b, a * x)),
 )  # fmt: skip
 gdtrc = declare(
     "gdtrc", "a b x", "The share of the gamma distribution of rate a and shape b that lies above x.",
     likes=(positive(), positive(), positive()),
     a=lambda g, a, b, x: negative(mul_no_nan(g * x, gamma_density(b, a * x))),
-    b=lambda g, a, b, x: negative(g * gammainc_slope(b, a * x)),
+    b=lambda g, a, b, x: negative(mul_no_nan(g, gammainc_slope(b, a * x))),
     x=lambda g, a, b, x: negative(mul_no_nan(g * a, gamma_density(b, a * x))),
 )  # fmt: skip
 gdtrix = declare(
     "gdtrix", "a b p", "The x for which gdtr(a, b, x) = p.", likes=(positive(), positive(low=1.0), between(0.2, 0.8)),
     a=lambda g, a, out: negative(g * out / a),
-    b=lambda g, a, b, out: negative(div_no_nan(g * gammainc_slope(b, a * out), a * gamma_density(b, a * out))),
+    b=lambda g, a, b, out: negative(
+        div_no_nan(mul_no_nan(g, gammainc_slope(b, a * out)), a * gamma_density(b, a * out))
+    ),
     p=lambda g, a, b, out: div_no_nan(g, a * gamma_density(b, a * out)),
 )  # fmt: skip
 pdtr = declare(

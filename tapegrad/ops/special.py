@@ -154,7 +154,7 @@ def sampled(made: Op, *likes: Any, **params: Any) -> None:
         args, k = [], 0
         for like in likes:
             if isinstance(like, Draw):
-                like, k = like.of_shape(*shape[min(k, len(shape) - 1)]), k + 1
+                like, k = Draw(shape[min(k, len(shape) - 1)], like.low, like.high, like.kind, like.away), k + 1
             args.append(like)
         made.sample(*args, **params)
 
@@ -318,7 +318,7 @@ kl_div_op = declare(
 def _log_or_zero(log: Any, x: Any, y: Any, edge: float) -> Any:
     """log(y), but 0 where x is 0 and there is no finite one, as in torch."""
     none = equal(y, edge) if is_complex(y) else less_equal(y, edge)
-    return H(log(where_op(logical_and(equal(x, 0), none), 1.0, y)))
+    return H(log(where_op(logical_and(equal(x, 0), none), edge + 1.0, y)))
 
 
 xlogy_op = declare(
@@ -368,7 +368,7 @@ def log1p_ratio(x, *, order=0):
     return on_doubles(lambda x: series.log1p_ratio(x, order), x)
 
 
-exprel_op.vjp(x=lambda g, x, order: g * H(exprel_op(x, order=order + 1)))
+exprel_op.vjp(x=lambda g, x, order: mul_no_nan(g, H(exprel_op(x, order=order + 1))))
 exprel_op.sample(real(2, 3)).sample(between(21, 23, 2)).sample(real(), order=2).sample(real(0, 2))
 log1p_ratio.vjp(x=lambda g, x, order: mul_no_nan(g, H(log1p_ratio(x, order=order + 1))))
 log1p_ratio.sample(between(-0.5, 2.0, 2, 3)).sample(between(-0.5, 2.0), order=2).sample(positive(0, 2))
@@ -392,7 +392,7 @@ def _boxcox_exponent(y: Any, lmbda: Any) -> Any:
 def _boxcox_lmbda(g: Any, l: Any, edge: Any, lmbda: Any) -> Any:
     """The gradient in lmbda, from the logarithm; at its infinite edge the value is -1 / lmbda."""
     inside = square(l) * exprel_op(lmbda * l, order=1)
-    return mul_no_nan(g, where_op(edge, div_no_nan(1.0, square(lmbda)), inside))
+    return mul_no_nan(g, where_op(edge, div_no_nan(1.0, square(where_op(edge, lmbda, 1.0))), inside))
 
 
 boxcox_op = declare(
@@ -427,7 +427,7 @@ inv_boxcox1p_op = declare(
 )  # fmt: skip
 exp10 = declare(
     "exp10", "x", "10 ** x.", lambda x: np.power(np.asarray(10, x.dtype) if isinstance(x, np.ndarray) else 10.0, x),
-    likes=(real(),), x=lambda g, out: g * (H(out) * LN10),
+    likes=(real(),), x=lambda g, out: mul_no_nan(g, H(out) * LN10),
 )  # fmt: skip
 cosm1 = declare(
     "cosm1", "x", "cos(x) - 1, to full precision near 0.", lambda x: -2 * np.square(np.sin(np.divide(x, 2))),
@@ -462,14 +462,14 @@ radian = declare(
 
 complex_erf = declare(
     "complex_erf", "x", "The error function of complex x.", source="erf", likes=(real(),),
-    x=lambda g, x: g * (H(exp(negative(square(x)))) * (2.0 / ROOT_PI)),
+    x=lambda g, x: mul_no_nan(g, H(exp(negative(square(x)))) * (2.0 / ROOT_PI)),
 )  # fmt: skip
 complex_erfc = declare(
     "complex_erfc", "x", "1 less the error function, of complex x.", source="erfc", likes=(real(),),
-    x=lambda g, x: negative(g * (H(exp(negative(square(x)))) * (2.0 / ROOT_PI))),
+    x=lambda g, x: negative(mul_no_nan(g, H(exp(negative(square(x)))) * (2.0 / ROOT_PI))),
 )  # fmt: skip
 erfi = declare(
-    "erfi", "x", "-i erf(i x).", likes=(real(),), x=lambda g, x: g * (H(exp(square(x))) * (2.0 / ROOT_PI))
+    "erfi", "x", "-i erf(i x).", likes=(real(),), x=lambda g, x: mul_no_nan(g, H(exp(square(x))) * (2.0 / ROOT_PI))
 )  # fmt: skip
 
 
@@ -490,8 +490,10 @@ def erfcx_op(x, *, order=0):
         return narrowed(special.erfcx(x), (x,))
 
     def slope(x: Any) -> Any:
-        w = series.faddeeva(x * 1j, order, special.wofz) * 1j**order
-        return w if x.dtype.kind == "c" else w.real
+        if x.dtype.kind == "c":
+            return series.faddeeva(x * 1j, order, special.wofz) * 1j**order
+        w = (series.faddeeva(np.where(np.isinf(x), 0, x) * 1j, order, special.wofz) * 1j**order).real
+        return np.where(np.isinf(x), np.where(x > 0, 0, (-1) ** order * np.inf), w)
 
     return on_doubles(slope, x)
 
@@ -505,7 +507,8 @@ def dawsn_op(x, *, order=0):
 
     def slope(x: Any) -> Any:
         if x.dtype.kind != "c":
-            return series.faddeeva(x.astype(complex), order, special.wofz).imag * (ROOT_PI / 2)
+            w = series.faddeeva(np.where(np.isinf(x), 0, x).astype(complex), order, special.wofz)
+            return np.where(np.isinf(x), 0, w.imag * (ROOT_PI / 2))
         lower = x.imag < 0  # with z = x or -x, whichever lies above: i sqrt(pi) / 2 (e**-z**2 - w(z)), odd in x
         z = np.where(lower, -x, x)
         last, bell = np.zeros_like(z), np.exp(-z * z)
@@ -517,9 +520,9 @@ def dawsn_op(x, *, order=0):
     return on_doubles(slope, x)
 
 
-wofz_op.vjp(x=lambda g, x, order: g * H(wofz_op(x, order=order + 1)))
-erfcx_op.vjp(x=lambda g, x, order: g * H(erfcx_op(x, order=order + 1)))
-dawsn_op.vjp(x=lambda g, x, order: g * H(dawsn_op(x, order=order + 1)))
+wofz_op.vjp(x=lambda g, x, order: mul_no_nan(g, H(wofz_op(x, order=order + 1))))
+erfcx_op.vjp(x=lambda g, x, order: mul_no_nan(g, H(erfcx_op(x, order=order + 1))))
+dawsn_op.vjp(x=lambda g, x, order: mul_no_nan(g, H(dawsn_op(x, order=order + 1))))
 for _one in (wofz_op, erfcx_op, dawsn_op):
     _one.sample(real(2, 3)).sample(real()).sample(real(0, 2)).sample(real(3), order=2).sample(between(7, 9, 3))
 
@@ -553,7 +556,7 @@ log_ndtr = declare(
     "log_ndtr", "x", "The logarithm of the share of a standard normal distribution below x, exact far below.",
     likes=(real(),),
     x=lambda g, x, out: (
-        g * (H(exp(square(x) * -0.5 - out)) * (1.0 / ROOT_2PI)) if is_complex(x) else g * _hazard(x)
+        mul_no_nan(g, H(exp(square(x) * -0.5 - out)) * (1.0 / ROOT_2PI) if is_complex(x) else _hazard(x))
     ),
 )  # fmt: skip
 ndtri = declare(
