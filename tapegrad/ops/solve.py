@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels import products
+from ..kernels import minors, products
 from ..registry import Recorded, numpy_name, op, operand
 from ..samples import real
 from .discrete import valued
-from .elementwise import H, divide, imag_op, multiply, negative, subtract, where_op
-from .index import diagonal as diagonal_of
-from .product import cross, matmul, matmul_op
+from .elementwise import H, add, imag_op, multiply, negative, subtract, where_op
+from .index import diagonal, tril
+from .product import cross, dot, matmul_op
 from .reduce import sum_op
 from .structure import (
+    canonical_axis,
     cast,
     deliver,
     expand_dims,
@@ -61,17 +62,30 @@ def matrices(a: Any, name: str) -> Any:
     a = operand(a, name)
     if a.ndim < 2:
         raise LinAlgError(f"{name}: needs matrices, an array of at least 2 axes, got shape {a.shape}")
-    if a.dtype == np.float16:
-        raise TypeError(f"{name}: LAPACK has no float16; use float32")
-    return cast(a, dtype=np.dtype(np.float64)) if a.dtype.kind in "iub" else a
+    return floats(a, name)
 
 
 def squares(a: Any, name: str) -> Any:
     """The same for square matrices."""
-    a = matrices(a, name)
-    if a.shape[-1] != a.shape[-2]:
+    a = operand(a, name)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        a = matrices(a, name)
         raise LinAlgError(f"{name}: the last two axes must be of one length, got shape {a.shape}")
-    return a
+    return floats(a, name)
+
+
+def floats(a: Any, name: str) -> Any:
+    """An operand in a dtype that LAPACK has; integers become doubles."""
+    a = operand(a, name)
+    if a.dtype.char in "fdFD":
+        return a
+    if a.dtype.kind in "fc":
+        raise TypeError(f"{name}: LAPACK has no {a.dtype}; cast to float32, float64, complex64 or complex128")
+    return cast(a, dtype=np.dtype(np.float64))
+
+
+def _hermitian(x: Any) -> Any:
+    return multiply(add(x, adjoint(x)), 0.5)
 
 
 def _well_conditioned(*shape: int) -> Any:
@@ -84,60 +98,75 @@ SQUARE, STACK = _well_conditioned(3, 3), _well_conditioned(2, 1, 3, 3)
 
 
 @op()
-def inv_op(a):
-    """The inverses of square matrices (..., n, n)."""
-    return on_lapack(np.linalg.inv, a)
+def inv_op(a, *, nan=False):
+    """The inverses of square matrices (..., n, n); of a singular one nan, if that is asked for, else a LinAlgError."""
+    return on_lapack(minors.inverse_or_nan if nan else np.linalg.inv, a)
 
 
 inv_op.vjp(a=lambda g, out: negative(matmul_op(matmul_op(adjoint(out), g), adjoint(out))))
 inv_op.jvp(lambda tangents, out: negative(matmul_op(matmul_op(out, tangents[0]), out)))
+inv_op.sample(SQUARE).sample(STACK).sample(np.zeros((0, 2, 2))).sample(SQUARE, nan=True)
 
 
 @op()
 def solve_op(a, b):
-    """The x with a @ x = b: matrices a (..., n, n) and b (..., n, k) -> (..., n, k), the leading axes broadcast."""
-    if b.ndim == 1:
-        raise LinAlgError(f"solve: b must be a matrix here, got shape {b.shape}")
+    """The x with a @ x = b: a (..., n, n) by b (..., n, k) -> (..., n, k), leading axes broadcast; b may be (n,)."""
     if a.ndim == 2 and b.ndim > 2:  # one factorisation for all right sides
-        n, k = a.shape[-1], b.shape[-1]
-        columns = np.moveaxis(b, -2, 0).reshape(n, -1)
-        return np.moveaxis(on_lapack(np.linalg.solve, a, columns).reshape(n, *b.shape[:-2], k), 0, -2)
+        n, k = b.shape[-2:]
+        lead = b.shape[:-2]
+        columns = np.moveaxis(b, -2, 0).reshape(n, b.size // n if n else 0)
+        return np.ascontiguousarray(np.moveaxis(on_lapack(np.linalg.solve, a, columns).reshape(n, *lead, k), 0, -2))
     return on_lapack(np.linalg.solve, a, b)
 
 
-def _solve_b(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
-    out = solve_op(adjoint(a), g)
-    return out if out.shape == b_shape else sum_to(out, shape=b_shape)
+def _by_columns(f: Any, a: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """f(a, x); where b, of that shape, is a vector for a stack of matrices, x holds a vector for each of them."""
+    if len(shape) == 1 and x.ndim > 1:
+        return squeeze(f(a, expand_dims(x, -1)), -1)
+    return f(a, x)
 
 
-def _solve_a(g: Any, a: Any, out: Any) -> Any:
-    return _outer(solve_op(adjoint(a), g), out, a.shape)
+def _to_b(gb: Any, shape: tuple[int, ...]) -> Any:
+    return gb if gb.shape == shape else sum_to(gb, shape=shape)
 
 
-def _outer(gb: Any, out: Any, shape: tuple[int, ...]) -> Any:
+def _to_a(gb: Any, out: Any, a_shape: tuple[int, ...], vector: bool) -> Any:
     """-gb @ out^H, summed to the shape of a."""
-    both = negative(matmul_op(gb, adjoint(out)))
-    return both if both.shape == shape else sum_to(both, shape=shape)
+    if vector:
+        both = negative(multiply(expand_dims(gb, -1), H(expand_dims(out, -2))))
+    else:
+        both = negative(matmul_op(gb, adjoint(out)))
+    return both if both.shape == a_shape else sum_to(both, shape=a_shape)
+
+
+def _back(g: Any, a: Any, b_shape: tuple[int, ...]) -> Any:
+    return _by_columns(solve_op, adjoint(a), g, b_shape)
 
 
 def _solve_both(g: Any, a: Any, out: Any, b_shape: tuple[int, ...]) -> Any:
-    gb = solve_op(adjoint(a), g)
-    return _outer(gb, out, a.shape), gb if gb.shape == b_shape else sum_to(gb, shape=b_shape)
+    gb = _back(g, a, b_shape)
+    return _to_a(gb, out, a.shape, len(b_shape) == 1), _to_b(gb, b_shape)
 
 
 def _solve_ahead(tangents: Any, a: Any, out: Any) -> Any:
     da, db = tangents
     if da is None:
         return solve_op(a, db)
-    moved = negative(matmul_op(da, out))
-    return solve_op(a, moved if db is None else subtract(db, matmul_op(da, out)))
+    b_shape = out.shape[-1:] if out.ndim < a.ndim else out.shape
+    moved = _by_columns(matmul_op, da, out, b_shape)
+    return _by_columns(solve_op, a, negative(moved) if db is None else subtract(db, moved), b_shape)
 
 
-solve_op.vjp(a=_solve_a, b=_solve_b).vjp_together(_solve_both)
-solve_op.jvp(_solve_ahead)
-for _a, _b in ((SQUARE, real(3, 2)), (STACK, real(4, 3, 2)), (SQUARE, real(2, 3, 1))):
+solve_op.vjp(
+    a=lambda g, a, out, b_shape: _to_a(_back(g, a, b_shape), out, a.shape, len(b_shape) == 1),
+    b=lambda g, a, b_shape: _to_b(_back(g, a, b_shape), b_shape),
+)
+solve_op.vjp_together(_solve_both).jvp(_solve_ahead)
+for _a, _b in (
+    (SQUARE, real(3, 2)), (STACK, real(4, 3, 2)), (SQUARE, real(2, 3, 1)), (SQUARE, real(3)), (STACK, real(3)),
+    (np.zeros((0, 0)), real(2, 0, 3)), (STACK, real(3, 0)),
+):  # fmt: skip
     solve_op.sample(_a, _b)
-inv_op.sample(SQUARE).sample(STACK).sample(np.zeros((0, 2, 2)))
 
 
 @numpy_name(np.linalg.inv)
@@ -149,13 +178,55 @@ def inv(a: Any) -> Any:
 @numpy_name(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """The x with a @ x = b, for a (..., n, n) and b (n,) or (..., n, k). Raises LinAlgError if an a is singular."""
-    a, b = squares(a, "solve"), operand(b, "solve")
+    a, b = squares(a, "solve"), floats(b, "solve")
     n = a.shape[-1]
-    vector = b.ndim == 1
-    if not b.ndim or b.shape[0 if vector else -2] != n:
-        raise ValueError(f"solve: a {a.shape} has {n} rows, and b {b.shape} as many numbers to be must have them")
-    y = solve_op(a, expand_dims(b, -1) if vector else b)
-    return squeeze(y, -1) if vector else y
+    if not b.ndim or b.shape[0 if b.ndim == 1 else -2] != n:
+        raise ValueError(
+            f"solve: a has {n} rows, so b must be a vector ({n},) or matrices (..., {n}, k) (a {a.shape}, b {b.shape})"
+        )
+    if b.ndim > 1:
+        _broadcast(a, b, "solve")
+    return solve_op(a, b)
+
+
+def _broadcast(a: Any, b: Any, name: str) -> None:
+    """Raise unless the leading axes of two stacks of matrices broadcast."""
+    try:
+        np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(f"{name}: the leading axes do not broadcast (a {a.shape}, b {b.shape})") from None
+
+
+@numpy_name(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """The x with tensordot(a, x, x.ndim) = b; `axes` of a are first moved to its end."""
+    a, b = operand(a, "tensorsolve"), operand(b, "tensorsolve")
+    if axes is not None:
+        axes = tuple([operator.index(i) for i in axes])
+        if any(not 0 <= i < a.ndim for i in axes) or len(set(axes)) < len(axes):
+            raise ValueError(f"tensorsolve: axes {axes} are not different axes of a {a.shape}, counted from 0")
+        a = moveaxis(a, axes, tuple(range(a.ndim - len(axes), a.ndim)))
+    shape = a.shape[b.ndim - a.ndim :]
+    n = int(np.prod(shape, dtype=np.intp))
+    if a.size != n * n:
+        raise LinAlgError(
+            f"tensorsolve: the unknowns {shape} are {n}, so a must have {n * n} elements, not {a.size} "
+            f"(a {a.shape}, b {b.shape})"
+        )
+    return reshape_op(solve(reshape_op(a, shape=(n, n)), reshape_op(b, shape=(b.size,))), shape=shape)
+
+
+@numpy_name(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of the map x -> tensordot(a, x, x.ndim), with the last axes of a after its first `ind` in front."""
+    a = operand(a, "tensorinv")
+    if ind <= 0:
+        raise ValueError(f"tensorinv: ind must be positive, got {ind}")
+    rows, columns = a.shape[:ind], a.shape[ind:]
+    n = int(np.prod(columns, dtype=np.intp))
+    if a.size != n * n:
+        raise LinAlgError(f"tensorinv: the axes {rows} and {columns} of a {a.shape} do not have as many elements")
+    return reshape_op(inv(reshape_op(a, shape=(n, n))), shape=columns + rows)
 
 
 # -- determinants --------------------------------------------------------------------------------------------
@@ -164,118 +235,72 @@ def solve(a: Any, b: Any) -> Any:
 @op()
 def det_op(a):
     """The determinants of square matrices (..., n, n) -> (...); of a singular one the gradient is the cofactors."""
-    return np.asarray(on_lapack(np.linalg.det, a))
+    return on_lapack(np.linalg.det, a)
 
 
 @op()
-def cofactor(a):
-    """The cofactors of square matrices (..., n, n): the derivatives of the determinant, singular matrices included."""
-    x = _trusted_inverse(a)
-    if x is not None:
-        det = np.asarray(on_lapack(np.linalg.det, a))[..., None, None]
-        return (det * x.swapaxes(-1, -2)).astype(a.dtype, copy=False)
-    u, s, vh = on_lapack(np.linalg.svd, a)
-    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return (sign * (u.conj() * _others(s)[..., None, :]) @ vh.conj()).astype(a.dtype, copy=False)
+def cofactors_op(a, det, *along):
+    """The derivative of the cofactors of matrices a (..., n, n) along k directions of that shape, singular or not.
 
-
-def _trusted_inverse(a: Any) -> Any:
-    """The inverses, if all matrices are far enough from singular for them to be trusted; else None."""
-    try:
-        x = on_lapack(np.linalg.inv, a)
-    except LinAlgError:
-        return None
-    with np.errstate(all="ignore"):
-        condition = abs(a).sum(-2).max(-1, initial=0.0) * abs(x).sum(-2).max(-1, initial=0.0)
-    return None if (condition * np.finfo(a.dtype).eps ** 0.5 >= 1).any() else x  # nan in, nan out
-
-
-def _others(s: Any) -> Any:
-    """The product of all but one of the values along the last axis."""
-    n = s.shape[-1]
-    ahead = np.concatenate([np.ones_like(s[..., :1]), np.cumprod(s, -1)[..., :-1]], -1)
-    behind = np.concatenate([np.cumprod(s[..., ::-1], -1)[..., ::-1][..., 1:], np.ones_like(s[..., :1])], -1)
-    return ahead * behind if n else s
-
-
-def _cofactor_rule(g: Any, a: Any) -> Any:
-    """The second derivatives of the determinant, applied to g."""
-    if _trusted_inverse(raw(a)) is not None:
-        x, det, c = inv_op(a), det_op(a), cofactor(a)
-        inner = sum_op(multiply(g, H(turned(x))), axis=(a.ndim - 2, a.ndim - 1), keepdims=True)
-        det = H(expand_dims(det, (-2, -1)))
-        return subtract(multiply(inner, H(c)), multiply(det, matmul_op(matmul_op(adjoint(x), turned(g)), adjoint(x))))
-    if isinstance(a, Recorded) or isinstance(g, Recorded):
-        return H(_second_minors(H(g), a))
-    return np.conj(_second_minors_by_svd(np.conj(g), a))
-
-
-def _second_minors_by_svd(g: Any, a: Any) -> Any:
-    """How the cofactors of a move along g. For a = u s vh, those of s + b with b = u^H g v are minors of s."""
-    u, s, vh = np.linalg.svd(a)
-    n = s.shape[-1]
-    b = u.conj().swapaxes(-1, -2) @ g @ vh.conj().swapaxes(-1, -2)
-    without = np.zeros((*s.shape, n), s.dtype)  # the product of all values but two
-    for i in range(n):
-        for j in range(i):
-            rest = [k for k in range(n) if k not in (i, j)]
-            without[..., i, j] = without[..., j, i] = s[..., rest].prod(-1)
-    c = -without * b.swapaxes(-1, -2)
-    on = np.arange(n)
-    c[..., on, on] = (without @ b[..., on, on, None])[..., 0]
-    sign = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return (sign * u.conj() @ c @ vh.conj()).astype(g.dtype, copy=False)
-
-
-def _second_minors(g: Any, a: Any) -> Any:
-    """The same by the recursion of Faddeev and LeVerrier: products and sums alone, so that any derivative exists.
-
-    With m = c I + a m', adj(a) = (-1)^(n - 1) m after n steps; here together with how it moves along g.
+    None: the cofactors, which are the derivatives of the determinant. det: the determinants, no input of its own but
+    a function of a; nan if not at hand. Each rule is this once more, with g as one more direction.
     """
-    n = a.shape[-1]
-    eye = np.eye(n, dtype=a.dtype)
-    m, dm = eye, np.zeros((n, n), a.dtype)
-    trace: Any = lambda x: expand_dims(sum_op(diagonal_of(x, 0, -2, -1), axis=(x.ndim - 2,)), (-2, -1))
-    for k in range(1, n):
-        am, dam = matmul_op(a, m), matmul_op(g, m) + matmul_op(a, dm)
-        m = am - multiply(divide(trace(am), float(k)), eye)
-        dm = dam - multiply(divide(trace(dam), float(k)), eye)
-    sign = 1.0 if n % 2 else -1.0
-    return turned(multiply(dm if dm.ndim == a.ndim else multiply(a, 0.0) + dm, sign))
+    return on_lapack(minors.cofactors, a, along, det)
 
 
-det_op.vjp(a=lambda g, a: multiply(expand_dims(g, (-2, -1)), H(cofactor(a))))
-cofactor.vjp(a=_cofactor_rule)
+cofactors_op.vjp(
+    a=lambda g, a, det, along: cofactors_op(H(a), H(det), *[H(b) for b in along], g),
+    along=lambda g, a, det, along, position: cofactors_op(
+        H(a), H(det), *[g if i == position else H(b) for i, b in enumerate(along)]
+    ),
+)
+det_op.vjp(a=lambda g, a, out: multiply(expand_dims(g, (-2, -1)), H(cofactors_op(a, out))))
+det_op.jvp(lambda tangents, a, out: sum_op(multiply(cofactors_op(a, out), tangents[0]), axis=(a.ndim - 2, a.ndim - 1)))
 RANK_2 = np.array([[1.0, 2.0, 3.0], [2.0, -1.0, 1.0], [3.0, 1.0, 4.0]])
 RANK_1 = np.array([[1.0, 2.0, -1.0], [2.0, 4.0, -2.0], [3.0, 6.0, -3.0]])
-for _det in (det_op, cofactor):
-    _det.sample(SQUARE).sample(STACK).sample(RANK_2).sample(RANK_1).sample(np.zeros((2, 2))).sample(np.ones((1, 1)))
-    _det.sample(np.zeros((2, 0, 0)))
+NAN = float("nan")
+for _a in (SQUARE, STACK, RANK_2, RANK_1, np.stack([SQUARE, RANK_2]), np.zeros((2, 2)), np.ones((1, 1))):
+    det_op.sample(_a)
+    cofactors_op.sample(_a, NAN)
+det_op.sample(np.zeros((2, 0, 0)))
+cofactors_op.sample(np.zeros((2, 0, 0)), NAN).sample(RANK_1, NAN, real(3, 3)).sample(SQUARE, NAN, real(3, 3))
+cofactors_op.sample(_well_conditioned(4, 4), NAN, real(4, 4), real(4, 4))
 
 
 @op(outputs=("sign", "logabsdet"))
 def slogdet_op(a):
     """The sign and the logarithm of the size of the determinants of square matrices (..., n, n) -> (...), (...)."""
     sign, size = on_lapack(np.linalg.slogdet, a)
-    return np.asarray(sign), np.asarray(size)
+    return sign, size
+
+
+@op("linear")
+def at_regular(g, singular):
+    """g itself, a number for each matrix; a LinAlgError if it is not 0 for one that is singular."""
+    if g[singular].any():
+        raise LinAlgError(
+            "slogdet: a matrix is singular, where the logarithm of its determinant has no derivative; det has one, the "
+            "cofactors. In a stack, leave out what comes of such matrices: where(sign != 0, logabsdet, 0)"
+        )
+    return g.copy()
+
+
+at_regular.vjp(g=lambda g, singular: at_regular(g, singular)).sample(real(2, 3), np.zeros((2, 3), bool))
 
 
 def _slogdet_rule(g: Any, a: Any, sign: Any) -> Any:
-    gs, gl = g
-    if sign.dtype.kind == "c":
-        gl = gl - multiply(1j, imag_op(multiply(H(gs), sign)))
+    g_sign, g = g
+    if sign.dtype.kind == "c":  # a change of the logarithm by t turns the sign by sign * i * imag(t)
+        g = add(g, multiply(imag_op(multiply(H(sign), g_sign)), 1j))
     singular = raw(sign) == 0
     if singular.any():
-        if np.any(raw(gl)[singular]):
-            raise LinAlgError(
-                f"slogdet: a matrix (shape {a.shape[-2:]}) is singular, where the logarithm of its determinant has no "
-                "derivative; det has one, the cofactors"
-            )
+        g = at_regular(g, singular)
         a = where_op(singular[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a)
-    return multiply(expand_dims(gl, (-2, -1)), adjoint(inv_op(a)))
+    return multiply(expand_dims(g, (-2, -1)), adjoint(inv_op(a)))
 
 
-slogdet_op.vjp(a=_slogdet_rule).sample(SQUARE).sample(STACK)
+slogdet_op.vjp(a=_slogdet_rule)
+slogdet_op.sample(SQUARE).sample(STACK).sample(np.zeros((2, 0, 0)))
 
 
 class SlogdetResult(NamedTuple):
@@ -293,7 +318,11 @@ def det(a: Any) -> Any:
 
 @numpy_name(np.linalg.slogdet)
 def slogdet(a: Any) -> SlogdetResult:
-    """The sign and the logarithm of the size of the determinant of square matrices (..., n, n) -> (...), (...)."""
+    """The sign and the logarithm of the size of the determinant of square matrices (..., n, n) -> (...), (...).
+
+    The sign of a complex determinant is on the unit circle and has a gradient. At a singular matrix, sign 0 and
+    logarithm -inf, a gradient that is asked for is a LinAlgError.
+    """
     return SlogdetResult(*slogdet_op(squares(a, "slogdet")))
 
 
@@ -301,44 +330,129 @@ def slogdet(a: Any) -> SlogdetResult:
 
 
 @op()
-def pinv_op(a, rcond, *, hermitian=False):
+def stein(m, n, c):
+    """The z with z - m z n = c, for Hermitian m (..., k, k) and n (..., l, l) and c (..., k, l).
+
+    No product of an eigenvalue of m with one of n may be 1.
+    """
+    wm, um = np.linalg.eigh(m)
+    wn, un = np.linalg.eigh(n)
+    inner = um.conj().swapaxes(-1, -2) @ c @ un
+    return um @ (inner / (1 - wm[..., :, None] * wn[..., None, :])) @ un.conj().swapaxes(-1, -2)
+
+
+stein.vjp(
+    c=lambda g, m, n: stein(m, n, g),
+    m=lambda g, m, n, out: _hermitian(matmul_op(stein(m, n, g), matmul_op(n, adjoint(out)))),
+    n=lambda g, m, n, out: _hermitian(matmul_op(matmul_op(adjoint(out), m), stein(m, n, g))),
+)
+stein.hermitian = ("m", "n")
+stein.sample(0.1 * SQUARE, 0.1 * SQUARE[:2, :2], real(3, 2)).sample(0.1 * STACK, 0.2 * STACK, real(2, 1, 3, 3))
+
+
+@op()
+def pinv_op(a, rcond):
     """The pseudo-inverses of matrices (..., m, n) -> (..., n, m); values up to rcond times the largest count as 0."""
-    return on_lapack(np.linalg.pinv, a, rcond, hermitian)
+    return on_lapack(np.linalg.pinv, a, rcond)
 
 
-def _pinv_rule(g: Any, a: Any, out: Any) -> Any:
-    """The derivative at constant rank. Source: Golub and Pereyra (1973), equation 4.12."""
-    p, gh = adjoint(out), adjoint(g)
+@op()
+def pinvh_op(a, rcond):
+    """The pseudo-inverses of Hermitian matrices (..., n, n), of which the lower triangle is read."""
+    return on_lapack(np.linalg.pinv, a, rcond, hermitian=True)
+
+
+def pinv_rule(g: Any, a: Any, out: Any) -> Any:
+    """The gradient in a of its pseudo-inverse `out`, at constant rank.
+
+    With x = out, p = a x and q = x a, the projections on the columns and rows that count, x changes by
+
+        -x da x + z + y,   z = x x^H da^H (1 - p),   y = (1 - q) da^H x^H x.
+
+    Source: Golub and Pereyra (1973), equation 4.12. This is its adjoint. If r = a - a x a, the part of a that does not
+    count, is not 0, then z = x x^H (da^H (1 - p) + x da r^H) + x x^H z r r^H, and y has r^H z^H x besides: what follows
+    from x a and a x being Hermitian.
+    """
     m, n = a.shape[-2:]
-    y = negative(matmul_op(matmul_op(p, g), p))
-    rows = matmul_op(matmul_op(gh, out), p)  # (..., m, m)
-    columns = matmul_op(matmul_op(p, out), gh)
-    if m != n or _deficient(raw(a), raw(out)):
-        y = y + rows - matmul_op(a, matmul_op(out, rows)) + columns - matmul_op(matmul_op(columns, out), a)
+    xh, gh = adjoint(out), adjoint(g)
+    y = negative(matmul_op(xh, matmul_op(g, xh)))
+    rank = _ranks(raw(a), raw(out))
+    if not a.size or (m == n and (rank == m).all()):
+        return y
+    wide = m < n
+    if (rank == min(m, n)).all():
+        dropped = None
+    else:
+        dropped = subtract(a, matmul_op(a, matmul_op(out, a)))
+        if not isinstance(dropped, Recorded) and not _counts(dropped, out):
+            dropped = None  # but where the rule is differentiated, what it is 0 times of counts
+    z = g
+    if dropped is not None:
+        square_x, square_r = matmul_op(out, xh), matmul_op(dropped, adjoint(dropped))
+        z = stein(square_x, square_r, add(g, matmul_op(matmul_op(out, gh), adjoint(dropped))))
+        y = add(y, matmul_op(matmul_op(xh, matmul_op(out, xh)), matmul_op(z, dropped)))
+    if (rank < m).any():
+        zh = adjoint(z)
+        if wide:
+            k = matmul_op(zh, out)
+            y = add(y, matmul_op(subtract(k, matmul_op(a, matmul_op(out, k))), xh))
+        else:
+            y = add(y, matmul_op(subtract(zh, matmul_op(a, matmul_op(out, zh))), matmul_op(out, xh)))
+    if (rank < n).any():
+        if wide:
+            y = add(y, matmul_op(matmul_op(xh, out), subtract(gh, matmul_op(matmul_op(gh, out), a))))
+        else:
+            k = matmul_op(out, gh)
+            y = add(y, matmul_op(xh, subtract(k, matmul_op(matmul_op(k, out), a))))
     return y
 
 
-def _deficient(a: Any, p: Any) -> bool:
-    return bool(a.size) and bool((abs(np.trace(a @ p, axis1=-2, axis2=-1) - a.shape[-1]) > 0.5).any())
+def _ranks(a: Any, x: Any) -> Any:
+    """How many singular values count in the pseudo-inverse x: the trace of the projection a x."""
+    return np.rint(np.einsum("...ij,...ji->...", a, x).real)
 
 
-pinv_op.vjp(a=_pinv_rule)
-pinv_op.sample(SQUARE, 1e-15).sample(real(2, 3), 1e-15).sample(real(2, 3, 2), 1e-15)
+def _counts(dropped: Any, x: Any) -> bool:
+    """Whether the values that were dropped are more than rounding, beside those that were not."""
+    sizes = np.linalg.norm(dropped, axis=(-2, -1)) * np.linalg.norm(x, axis=(-2, -1))
+    return bool((sizes > float(np.finfo(x.dtype).eps) ** 0.7).any())
+
+
+def _mirrored(a: Any) -> Any:
+    """The Hermitian matrix with the lower triangle of a."""
+    return add(tril(a), adjoint(tril(a, -1)))
+
+
+def _pinvh_rule(g: Any, a: Any, out: Any) -> Any:
+    return _hermitian(pinv_rule(g, _mirrored(a), out))
+
+
+pinv_op.vjp(a=pinv_rule)
+pinvh_op.vjp(a=_pinvh_rule)
+pinvh_op.hermitian = ("a",)
+for _a in (SQUARE, real(2, 3), real(2, 3, 2), real(2, 0)):
+    pinv_op.sample(_a, 1e-15)
+pinv_op.sample(RANK_2, 0.3).sample(np.stack([SQUARE, RANK_2]), np.array([0.1, 0.5])).sample(RANK_2[:2], 0.5)
+pinvh_op.sample(SQUARE, 1e-15).sample(np.diag([3.0, -2.0, 0.5]), 0.3)
 
 
 @numpy_name(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
-    """The pseudo-inverse of matrices (..., m, n) -> (..., n, m), differentiated at constant rank."""
-    a = matrices(a, "pinv")
+    """The pseudo-inverse of matrices (..., m, n) -> (..., n, m); singular values up to rcond * largest count as 0.
+
+    The derivative is that at constant rank: the set of values that count stays. rcond (or rtol) may be an array (...).
+    """
+    a = operand(a, "pinv")
+    if a.ndim < 2:
+        matrices(a, "pinv")
     if rtol is not np._NoValue and rcond is not None:
         raise ValueError("pinv: give rtol or rcond, they mean the same")
     if rtol is not np._NoValue:
         rcond = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rtol is None else rtol
     elif rcond is None:
         rcond = 1e-15
-    if hermitian and a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"pinv: hermitian matrices are square, got shape {a.shape}")
-    return pinv_op(a, np.asarray(raw(operand(rcond, "pinv"))), hermitian=bool(hermitian))
+    a = squares(a, "pinv") if hermitian else matrices(a, "pinv")
+    return (pinvh_op if hermitian else pinv_op)(a, raw(operand(rcond, "pinv")))
 
 
 # -- made of products ----------------------------------------------------------------------------------------
@@ -349,23 +463,24 @@ def matrix_power(a: Any, n: int) -> Any:
     """The n-th power of square matrices (..., m, m); of their inverse if n is negative."""
     a = operand(a, "matrix_power")
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"matrix_power: needs square matrices, got shape {a.shape}")
+        raise LinAlgError(f"matrix_power: needs square matrices (..., m, m), got shape {a.shape}")
     try:
         n = operator.index(n)
     except TypeError:
         raise TypeError(f"matrix_power: the exponent must be an integer, got {n!r}") from None
     if n == 0:
-        return multiply(a, np.zeros((), a.dtype)) + np.eye(a.shape[-1], dtype=a.dtype)
-    if n < 0:
-        a, n = inv(a), -n
-    result = None
-    while n:
-        if n & 1:
-            result = a if result is None else matmul(result, a)
-        n >>= 1
-        if n:
-            a = matmul(a, a)
-    return result if result is not a or n else a
+        return where_op(False, a, np.eye(a.shape[-1], dtype=a.dtype))
+    if n == 1:
+        return cast(a, dtype=a.dtype)
+    square = inv(a) if n < 0 else a
+    result, n = None, abs(n)
+    while True:
+        n, odd = divmod(n, 2)
+        if odd:
+            result = square if result is None else matmul_op(result, square)
+        if not n:
+            return result
+        square = matmul_op(square, square)
 
 
 @numpy_name(np.linalg.multi_dot)
@@ -374,17 +489,20 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     xs = [operand(a, "multi_dot") for a in arrays]
     if len(xs) < 2:
         raise ValueError(f"multi_dot: needs at least two arrays, got {len(xs)}")
+    if len(xs) == 2 and not {x.ndim for x in xs} <= {1, 2}:
+        return dot(xs[0], xs[1], out)
+    shapes = ", ".join([str(x.shape) for x in xs])
     first, last = xs[0].ndim == 1, xs[-1].ndim == 1
     xs[0] = expand_dims(xs[0], 0) if first else xs[0]
     xs[-1] = expand_dims(xs[-1], -1) if last else xs[-1]
     if any(x.ndim != 2 for x in xs):
-        raise LinAlgError(f"multi_dot: needs matrices, got shapes {', '.join(str(x.shape) for x in xs)}")
+        raise LinAlgError(f"multi_dot: needs matrices, and vectors only at the ends; the shapes are {shapes}")
     for x, y in zip(xs, xs[1:]):
         if x.shape[1] != y.shape[0]:
-            raise ValueError(f"multi_dot: {x.shape} does not fit {y.shape}: the inner lengths differ")
+            raise ValueError(f"multi_dot: {x.shape[1]} columns meet {y.shape[0]} rows; the shapes are {shapes}")
     y = _chain(xs, _cheapest([x.shape[0] for x in xs] + [xs[-1].shape[1]]), 0, len(xs) - 1)
-    y = squeeze(y, -1) if last else y
-    return deliver(squeeze(y, 0) if first else y, out, "multi_dot")
+    ends = (y.shape[:1] if not first else ()) + (y.shape[1:] if not last else ())
+    return deliver(y if ends == y.shape else reshape_op(y, shape=ends), out, "multi_dot")
 
 
 def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -408,40 +526,16 @@ def _chain(xs: list[Any], cut: dict[tuple[int, int], int], i: int, j: int) -> An
     return matmul_op(_chain(xs, cut, i, k), _chain(xs, cut, k + 1, j))
 
 
-@numpy_name(np.linalg.tensorsolve)
-def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
-    """The x with tensordot(a, x, x.ndim) = b; `axes` of a are first moved to its end."""
-    a, b = operand(a, "tensorsolve"), operand(b, "tensorsolve")
-    if axes is not None:
-        a = moveaxis(a, tuple(axes), tuple(range(-len(tuple(axes)), 0)))
-    shape = a.shape[b.ndim :]
-    n = int(np.prod(shape))
-    if a.size != n * n or b.size != n:
-        raise LinAlgError(f"tensorsolve: a {a.shape} and b {b.shape} are no system of as many equations as unknowns")
-    return reshape_op(solve(reshape_op(a, shape=(n, n)), reshape_op(b, shape=(n,))), shape=shape)
-
-
-@numpy_name(np.linalg.tensorinv)
-def tensorinv(a: Any, ind: int = 2) -> Any:
-    """The inverse of the map that tensordot(a, ., ind) undoes."""
-    a = operand(a, "tensorinv")
-    if ind <= 0:
-        raise ValueError(f"tensorinv: ind must be positive, got {ind}")
-    rows, columns = a.shape[:ind], a.shape[ind:]
-    n = int(np.prod(columns))
-    if a.size != n * n:
-        raise LinAlgError(f"tensorinv: the axes {rows} and {columns} of a {a.shape} do not have as many elements")
-    return reshape_op(inv(reshape_op(a, shape=(n, n))), shape=columns + rows)
-
-
 matrix_rank = valued(np.linalg.matrix_rank, "The rank of matrices.", "a rank is an integer")
+
+# -- of numpy.linalg, with the arguments of the Array API ----------------------------------------------------
 
 
 @numpy_name(np.linalg.cross)
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The vector product along an axis of length 3."""
     x1, x2 = operand(x1, "cross"), operand(x2, "cross")
-    if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+    if any(x.shape[canonical_axis(axis, x.ndim, "cross")] != 3 for x in (x1, x2)):
         raise ValueError(f"cross: both arrays must have 3 elements along axis {axis} (x1 {x1.shape}, x2 {x2.shape})")
     return cross(x1, x2, axis=axis)
 
@@ -457,16 +551,12 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 
 @numpy_name(np.linalg.diagonal)
 def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """The diagonals of matrices (..., m, n)."""
-    return diagonal_of(x, offset, -2, -1)
+    """The diagonals of matrices (..., m, n), moved up by `offset`, as a last axis."""
+    return diagonal(x, offset, -2, -1)
 
 
 @numpy_name(np.linalg.trace)
 def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    """The sums of the diagonals of matrices (..., m, n) -> (...)."""
-    d = diagonal_of(x, offset, -2, -1)
-    if dtype is not None:
-        d = cast(d, dtype=np.dtype(dtype))
-    elif d.dtype.kind in "iub":
-        d = cast(d, dtype=np.dtype(np.uint64 if d.dtype.kind == "u" else np.int64))
-    return sum_op(d, axis=(d.ndim - 1,))
+    """The sums of the diagonals, moved up by `offset`, of matrices (..., m, n) -> (...)."""
+    d = diagonal(x, offset, -2, -1)
+    return sum_op(d if dtype is None else cast(d, dtype=np.dtype(dtype)), axis=(d.ndim - 1,))
