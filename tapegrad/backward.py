@@ -19,9 +19,23 @@ from .arrays import FLOAT32, FLOAT64
 from .kernels import memory, threads
 from .kernels.memory import root
 from .ops.elementwise import add, real_part
-from .ops.index import add_at, build, place
-from .ops.structure import broadcast_to_op, cast, concatenate_op, reshape_op, sum_to
-from .registry import ARRAY, BLOCK, LARGE, PART, Leaf, Placed, Recorded, check_marks, node_of, restore, wrap
+from .ops.index import add_at, build, increment, place, setitem
+from .ops.structure import broadcast_to_op, cast, join, reshape_op, sum_to
+from .registry import (
+    ARRAY,
+    BLOCK,
+    LARGE,
+    PART,
+    Cleared,
+    Leaf,
+    Placed,
+    Recorded,
+    alone,
+    check_marks,
+    node_of,
+    restore,
+    wrap,
+)
 from .tape import SPENT, Node, state
 
 __all__ = ["backward", "grad"]
@@ -68,7 +82,14 @@ class Heap:
     def __init__(self) -> None:
         self.parts: list[Placed] = []
 
-    def total(self, node: Node, dense: Any) -> Any:
+    def onto(self, node: Node, dense: list[Any]) -> Any:
+        """These added to the one gradient in the list, in its buffer where nobody else sees that."""
+        for value, index, arrays in self.parts:
+            add_in = increment.overwriting if alone(dense, 0) else increment
+            dense[0] = add_in(dense[0], _as_dtype(value, node.dtype), *arrays, index=index)
+        return dense[0]
+
+    def total(self, node: Node) -> Any:
         if len(self.parts) == 1:
             value, index, arrays = self.parts[0]
             out = place(_as_dtype(value, node.dtype), *arrays, index=index, shape=node.shape)
@@ -79,10 +100,10 @@ class Heap:
                 at = places[build(index, tuple(a._data if isinstance(a, Recorded) else a for a in arrays))]
                 where.append(np.broadcast_to(at, value.shape).reshape(-1))
                 flat.append(reshape_op(_as_dtype(value, node.dtype), shape=(value.size,)))
-            values = concatenate_op(*flat, axis=0)
+            values = join(flat, 0)
             out = place(values, np.concatenate(where), index=(ARRAY,), shape=(places.size,))
             out = reshape_op(out, shape=node.shape)
-        return out if dense is None else add(dense, out)
+        return out
 
 
 def _as_dtype(value: Any, dtype: Any) -> Any:
@@ -245,6 +266,20 @@ class Walk:
             value = _as_dtype(value, node.dtype)
         add_at(buffer, build(placed.index, placed.arrays), value)
 
+    def clear(self, source: Node, cleared: Cleared) -> Any:
+        """A gradient with zeros at an index: written into the one that came, where nobody else needs that."""
+        own = alone(cleared, 0, 1)
+        g, index, arrays = cleared
+        if self.record:
+            assign = setitem.overwriting if own else setitem
+            return assign(g, np.zeros((), g.dtype), *arrays, index=index)
+        if not own:
+            g = np.array(g)
+        g[build(index, arrays)] = 0
+        if source not in self.grads:
+            self.owned.add(source)
+        return g
+
     def run(self, retain: bool) -> dict[Node, Any]:
         """Walk, and give the gradients of leaves (or of the targets) and of what retains its gradient."""
         found: dict[Node, Any] = {}
@@ -268,9 +303,11 @@ class Walk:
 
     def complete(self, node: Node) -> Any:
         """The gradient of a node once all of it has come in, after its hooks."""
-        g = self.grads.pop(node, None)
         if self.heaps and node in self.heaps:
-            g = self.heaps.pop(node).total(node, g)
+            heap = self.heaps.pop(node)
+            g = heap.onto(node, [self.grads.pop(node)]) if node in self.grads else heap.total(node)
+        else:
+            g = self.grads.pop(node, None)
         if node.extra is not None and node.extra.hooks:
             g = self.hooked(node, self.own(g))
         return g
@@ -396,6 +433,8 @@ class Walk:
         if type(value) is Placed:
             self.place(source, value)
             return None
+        if type(value) is Cleared:
+            return self.clear(source, value)
         if self.record:
             return value if isinstance(value, Recorded) else wrap(value)
         return value._data if isinstance(value, Recorded) else np.asarray(value)

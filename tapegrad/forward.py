@@ -5,6 +5,7 @@ Follows from each op's `kind`; must not know any op by name.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from .backward import _as_dtype, _order, walk
 from .ops.elementwise import H, add, real_part
 from .ops.index import place
 from .ops.structure import broadcast_to_op
-from .registry import PART, Op, Placed, Recorded, node_of, restore, wrap
+from .registry import PART, Op, Placed, Recorded, alone, node_of, restore, wrap
 from .tape import SPENT, Node, state
 
 __all__ = ["push"]
@@ -37,18 +38,25 @@ def push(outputs: Sequence[Any], inputs: Sequence[Any], tangents: Sequence[Any],
             moving[t.node] = value._data
     fixed = set(moving)
     roots = [t.node for t in outputs if isinstance(t, Recorded) and t.node is not None and t.node.requires_grad]
+    order = _order(roots)
+    uses = _uses(order, roots)
     before = state.recording
     try:
         state.recording = record
         with np.errstate(all="ignore"):
-            for node in reversed(_order(roots)):
+            for node in reversed(order):
                 if node.plan is None or node in fixed:
                     continue
                 positions = [i for i in node.plan.positions if node.inputs[i] in moving]
                 if positions:
-                    tangent = _step(node, positions, moving, record)
+                    tangent = _step(node, positions, moving, record, uses)
                     if tangent is not None:
                         moving[node] = tangent
+                for i in node.plan.positions:
+                    source = node.inputs[i]
+                    uses[source] -= 1
+                    if not uses[source]:
+                        moving.pop(source, None)
     finally:
         state.recording = before
     results = []
@@ -61,7 +69,25 @@ def push(outputs: Sequence[Any], inputs: Sequence[Any], tangents: Sequence[Any],
     return results
 
 
-def _step(node: Node, positions: list[int], moving: dict[Node, Any], record: bool) -> Any:
+def _uses(order: Sequence[Node], roots: Sequence[Node]) -> Counter[Node]:
+    """How often the tangent of each node will be asked for."""
+    uses = Counter(roots)
+    for node in order:
+        if node.plan is not None:
+            uses.update([node.inputs[i] for i in node.plan.positions])
+    return uses
+
+
+def _last_use(source: Any, moving: dict[Node, Any], uses: Counter[Node]) -> bool:
+    """Whether nobody else will ask for the tangent of an input; if so it is forgotten."""
+    if type(source) is Node:
+        if uses[source] > 1:
+            return False
+        moving.pop(source, None)
+    return True
+
+
+def _step(node: Node, positions: list[int], moving: dict[Node, Any], record: bool, uses: Counter[Node]) -> Any:
     """The tangent of one node's output from those of its inputs."""
     op = node.op
     if op is PART:
@@ -79,6 +105,8 @@ def _step(node: Node, positions: list[int], moving: dict[Node, Any], record: boo
         return _elementwise(node, positions, moving, kept)
     if op.kind == "linear":
         args = [_tangent_or_value(node, i, moving, kept) for i in range(len(node.inputs))]
+        if op.into is not None and _last_use(node.inputs[0], moving, uses) and alone(args, 0):
+            return _shaped(op.overwriting(*args, **node.params), node)
         return _shaped(op(*args, **node.params), node)
     if op.kind == "multilinear":
         total = None

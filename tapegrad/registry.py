@@ -98,6 +98,13 @@ def wrap(data: Any, node: Node | None = None) -> Any:
     return t
 
 
+def alone(holder: Any, key: Any, others: int = 0) -> bool:
+    """Whether the array or Tensor holder[key] can be written over: nobody sees it but `others` names of the caller."""
+    if not isinstance(holder[key], Recorded):
+        return memory.sole(holder, key, others)
+    return memory.references(holder, key) == memory.ONE + others and memory.sole([holder[key]._data], 0, 1)
+
+
 _shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
 
 
@@ -187,6 +194,17 @@ class _Array:
 ARRAY = _Array()
 
 
+class Cleared(NamedTuple):
+    """A gradient that is `value` with zeros at an index: what a rule returns where the engine may write into `value`.
+
+    Only a rule that is `last`, called after those for the other inputs, may. Index and arrays are as in Placed.
+    """
+
+    value: Any
+    index: tuple[Any, ...]  # type: ignore[assignment]
+    arrays: tuple[Any, ...] = ()
+
+
 class Placed(NamedTuple):
     """A gradient that is `value` at an index and zero elsewhere: what a rule returns instead of a large array.
 
@@ -236,6 +254,7 @@ class Plan:
                 if source[0] in KEPT and source not in self.sources:
                     self.sources.append(source)
             calls.append((position, rule, sources))
+        calls.sort(key=_late)
         self.whole = len(calls) == len(positions)  # every input that requires grad has a rule
         if ("others",) in self.sources and len(positions) > 1:
             self.sources = [("all",) if s == ("others",) else s for s in self.sources]
@@ -299,6 +318,10 @@ class Plan:
             return lambda node, kept: i
         name = source[1]
         return lambda node, kept: node.params[name]
+
+
+def _late(call: tuple[int, Rule, list[Source]]) -> bool:
+    return getattr(call[1], "last", False)
 
 
 def shape_of(source: Any) -> tuple[int, ...]:
@@ -371,6 +394,7 @@ class Op:
         self.defaults = {k: v for k, v in self.params.items() if v is not REQUIRED}
         self.outputs, self.aux = tuple(outputs), tuple(aux)
         self.view = view
+        self.into: Callable[..., Any] | None = None  # the forward once more, on a first input that it may overwrite
         # a ufunc that gives real floats of the dtype that it gets
         loops = {t[forward.nin - 1 :] for t in forward.types} if isinstance(forward, np.ufunc) else set()
         self.closed = {"f->f", "d->d"} <= loops
@@ -512,6 +536,11 @@ class Op:
             return tuple([wrap(o, part_node(node, k, o)) for k, o in enumerate(outs[: len(self.outputs)])])
         return tuple([wrap(o) for o in outs[: len(self.outputs)]])
 
+    def overwriting(self, *args: Any, **params: Any) -> Any:
+        """The call of an op that has `into`, when nobody else needs the buffer of the first input."""
+        outs, node = self._run(args, params, self.into)
+        return outs[0] if node is None else wrap(outs[0], node if type(node) is Node else None)
+
     def with_aux(self, *args: Any, **params: Any) -> tuple[Any, ...]:
         """The one output and the auxiliary ones, which carry no gradient."""
         outs, node = self._run(args, params)
@@ -521,7 +550,7 @@ class Op:
             return tuple([wrap(o) for o in outs])
         return (wrap(outs[0], node), *[wrap(a, part_node(node, k + 1, a)) for k, a in enumerate(outs[1:])])
 
-    def _run(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+    def _run(self, args: tuple[Any, ...], params: dict[str, Any], forward: Any = None) -> tuple[tuple[Any, ...], Any]:
         """The outputs as arrays, and: None if no Tensor came in, NOTHING if nothing was recorded, else the node."""
         count = len(args)
         if count != self.count and (count < self.count or self.variadic is None):
@@ -548,7 +577,7 @@ class Op:
         if self.in_blocks and any([type(v) is ndarray and v.size >= LARGE for v in values]):
             result = _large(self, values, params)
         else:
-            result = self.forward(*values, **params)
+            result = (forward or self.forward)(*values, **params)
         if self.several:
             outs = tuple([o if type(o) is ndarray else np.asarray(o) for o in result])
         else:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backward import Handle, backward, differentiable, register_hook
-from .kernels.memory import root
+from .kernels.memory import root, sole
 from .numpy_protocol import array_function, array_ufunc
 from .ops import discrete as D
 from .ops import elementwise as E
@@ -27,12 +27,13 @@ from .ops import selection as C
 from .ops import sorting as O
 from .ops import structure as S
 from .registry import OPS, Leaf, Recorded, array_of, node_of, operand, refuse, set_tensor_type, wrap
-from .tape import Node, state
+from .tape import SMALL, Node, state
 
 __all__ = ["Tensor"]
 
 VERSIONED_DLPACK = not np.__version__.startswith("2.0.")  # whether NumPy's export knows DLPack 1.0
 
+QUIET = 60_000  # smaller numbers fit into every dtype of floats, so that their cast cannot warn
 REFUSED = {
     "view": "reinterprets memory; use astype or reshape",
     "resize": "changes a shape in place; use reshape or pad",
@@ -465,7 +466,20 @@ class Tensor(Recorded):
         value = value if type(value) in (int, float, complex, bool) else operand(value, "assignment to items")
         if isinstance(value, Recorded) and value.requires_grad and self.dtype.kind not in "fc":
             raise TypeError(f"assignment to items: a tensor of dtype {self.dtype} cannot take values that require grad")
-        self._become(X.setitem(self, value, *arrays, index=template), "assignment to items")
+        assign = X.setitem.overwriting if self._spare(value, arrays) else X.setitem
+        self._become(assign(self, value, *arrays, index=template), "assignment to items")
+
+    def _spare(self, value: Any, arrays: tuple[Any, ...]) -> bool:
+        """Whether items can be assigned in the buffer itself: nobody else sees it, and nothing can go wrong halfway."""
+        if self.size <= SMALL or state.tracing or (self.is_leaf and self.requires_grad):
+            return False
+        if (self._leaf is not None and self._leaf.shared) or any([a is self for a in arrays]):
+            return False
+        if isinstance(value, (Recorded, np.ndarray)):
+            fits = value.dtype == self.dtype
+        else:
+            fits = type(value) in (int, float) and self.dtype.kind in "fc" and -QUIET < value < QUIET
+        return bool(fits and sole([self._data], 0, 1))
 
     def _writable(self, what: str) -> None:
         """Refuse to write into what NumPy would have made a view: the original would not see it."""
@@ -487,7 +501,7 @@ class Tensor(Recorded):
             data = result._data if isinstance(result, Recorded) else np.asarray(result)
             self._renew(data if data.flags.owndata and data.flags.writeable else data.copy())
             return
-        name = self.name
+        name, before = self.name, self.node
         made = isinstance(result, Recorded)
         self._data = result._data if made else np.asarray(result)
         self.node = result.node if made else None
@@ -495,6 +509,10 @@ class Tensor(Recorded):
             self._leaf.shared = False
         if name is not None and self.node is not None:
             self.name = name
+        if before is not None and before.extra is not None and before.extra.retain:  # the newest value's is retained
+            before.extra.retain = False
+            if self.requires_grad:
+                self.retain_grad()
 
     def _inplace(self, result: Any, what: str) -> Self:
         if result.shape != self.shape:

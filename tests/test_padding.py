@@ -25,7 +25,7 @@ CASES = [(mode, options) for mode in MODES for options in OPTIONS.get(mode, [{}]
 
 
 @pytest.mark.parametrize(("mode", "options"), CASES)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128, np.int64])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128, np.int64, np.bool_])
 def test_values(mode, options, dtype):
     x = (RNG.normal(size=(3, 4)) * 5).astype(dtype)
     for array in (x, x[::-1, ::2], np.asfortranarray(x), x[:1, :1]):
@@ -75,7 +75,8 @@ def test_a_function_as_mode():
 
 
 def test_no_axes_and_empty_axes():
-    assert np.pad(tg.tensor(2.0), ()).item() == 2.0
+    assert np.pad(tg.tensor(2.0), 1).item() == 2.0
+    assert np.pad(tg.tensor(2.0), np.zeros((0, 2), int)).item() == 2.0
     assert np.pad(tg.tensor(np.zeros((0, 2))), 1).shape == (2, 4)
     assert np.pad(tg.tensor(np.zeros((0, 2))), ((0, 0), (1, 1)), "edge").shape == (0, 4)
     with pytest.raises(ValueError, match=r"axis 0 .* empty"):
@@ -88,6 +89,9 @@ def test_no_axes_and_empty_axes():
     [
         (lambda t: np.pad(t, -1), ValueError, "negative"),
         (lambda t: np.pad(t, 1.5), TypeError, "integers"),
+        (lambda t: np.pad(t, ()), TypeError, "integers"),
+        (lambda t: np.pad(t, 1, constant_values=None), TypeError, "object"),
+        (lambda t: np.pad(t, 1, "mean", stat_length=(None, 1)), TypeError, "stat_length must be numbers"),
         (lambda t: np.pad(t, ((1, 2), (3, 4), (5, 6))), ValueError, "widths"),
         (lambda t: np.pad(t, 1, "nonsense"), ValueError, r"nonsense.*wrap"),
         (lambda t: np.pad(t, 1, "edge", end_values=1), ValueError, r"edge.*end_values.*none"),
@@ -111,3 +115,19 @@ def test_the_result_is_never_the_operand():
     x = tg.tensor([1.0, 2.0])
     for mode in MODES:
         assert np.pad(x, 0, mode) is not x
+
+
+def test_lengths_are_rounded():
+    x = RNG.normal(size=(3, 4))
+    for mode in ("maximum", "mean", "median", "minimum"):
+        theirs = np.pad(x, 2, mode, stat_length=1.5)
+        np.testing.assert_allclose(np.pad(tg.tensor(x), 2, mode, stat_length=1.5).data, theirs)
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean", "constant"])
+def test_forward_mode_equals_backward(mode):
+    x, v, u = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 2)), RNG.normal(size=(12, 7))
+    _, moved = tg.func.jvp(lambda t: np.pad(t, ((4, 5), (2, 3)), mode), (x,), (v,))
+    back = tg.func.vjp(lambda t: np.pad(t, ((4, 5), (2, 3)), mode), x)[1](u)
+    back = back[0] if isinstance(back, tuple) else back
+    assert np.vdot(u, moved) == pytest.approx(np.vdot(back, v))

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["SMALLEST", "empty", "empty_like", "held", "root", "set_limit", "trim"]
+__all__ = ["SMALLEST", "empty", "empty_like", "held", "root", "set_limit", "sole", "trim"]
 
 SMALLEST = 1 << 16  # bytes; smaller arrays are left to NumPy, whose own allocator is quick there
 ALIGN = 64
@@ -158,6 +158,26 @@ def root(a: Any) -> Any:
     while isinstance(a.base, ndarray) and type(a.base) is not Lease:
         a = a.base
     return a
+
+
+def references(holder: Any, key: Any) -> int:
+    """How many references there are to holder[key], as the interpreter counts them here."""
+    return getrefcount(holder[key])
+
+
+ONE = references([ndarray(1)], 0)  # to what only its holder refers to
+
+
+def sole(holder: Any, key: Any, others: int = 0) -> bool:
+    """Whether the array holder[key] can be written over: its memory is its own, and nobody else can see it.
+
+    others: how many names the caller has for it besides.
+    """
+    return references(holder, key) == ONE + others and _own(holder[key])
+
+
+def _own(a: Any) -> bool:
+    return type(a) is ndarray and a.flags.writeable and (a.base is None or type(a.base) is Lease)
 
 
 def held() -> int:

@@ -5,12 +5,13 @@ An index is a template of plain values in which ARRAY stands where an array goes
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 import numpy as np
 
-from ..registry import ARRAY, Placed, Recorded, Slice, numpy_name, op, operand
+from ..registry import ARRAY, Cleared, Placed, Recorded, Slice, numpy_name, op, operand
 from ..samples import ints, real
 from .elementwise import where_op
 from .structure import (
@@ -107,9 +108,35 @@ place.sample(real(3), np.array([0, 2, 0]), index=(ARRAY,), shape=(4,)).sample(re
 @op("linear")
 def setitem(x, value, *arrays, index):
     """x with `value` at an index; where the index repeats, the last one stays, and it alone has the gradient."""
-    out = np.array(x)
-    out[build(index, arrays)] = value
-    return out
+    return _assigned(np.array(x), value, *arrays, index=index)
+
+
+def _assigned(x: Any, value: Any, *arrays: Any, index: Template) -> Any:
+    x[build(index, arrays)] = value
+    return x
+
+
+setitem.into = _assigned
+
+
+@op("linear")
+def increment(x, value, *arrays, index):
+    """x with `value` added at an index; where the index repeats, values add up."""
+    return _incremented(np.array(x), value, *arrays, index=index)
+
+
+def _incremented(x: Any, value: Any, *arrays: Any, index: Template) -> Any:
+    add_at(x, build(index, arrays), value)
+    return x
+
+
+increment.into = _incremented
+increment.vjp(
+    x=lambda g: g,
+    value=lambda g, arrays, index, value_shape: _fit(getitem(g, *arrays, index=index), value_shape),
+)
+increment.sample(real(3, 4), real(4), index=(1,)).sample(real(5), real(3), np.array([0, 2, 0]), index=(ARRAY,))
+increment.sample(real(2, 3), real(1, 3), index=(Slice(0, 1, None),))
 
 
 @op("linear")
@@ -117,23 +144,35 @@ def last_at(x, *arrays, index):
     """The elements of x at an index, 0 where a later place of the index is the same."""
     where = build(index, arrays)
     out = np.array(x[where])
-    if any([type(i) is np.ndarray and i.dtype.kind != "b" for i in where]):
-        order = np.arange(out.size).reshape(out.shape)
-        last = np.empty(x.shape, order.dtype)
-        last[where] = order
-        out[last[where] != order] = 0
+    later = _taken_again(where, out.shape, x.shape)
+    if later is not None:
+        out[later] = 0
     return out
 
 
-def _into_zeros(g: Any, arrays: Any, index: Any, x_shape: Any) -> Any:
-    return setitem(np.zeros(x_shape, g.dtype), g, *arrays, index=index)
+def _taken_again(where: Any, shape: tuple[int, ...], x_shape: tuple[int, ...]) -> Any:
+    """Which elements of x[where], of that shape, are at a place that comes up once more; None where none can be."""
+    if not any([type(i) is np.ndarray and i.dtype.kind != "b" for i in where]):
+        return None
+    order = np.arange(math.prod(shape)).reshape(shape)
+    last = np.empty(x_shape, order.dtype)
+    last[where] = order
+    return last[where] != order
 
 
+def _placed_last(g: Any, arrays: Any, index: Any, x_shape: Any) -> Any:
+    plain = tuple([a._data if isinstance(a, Recorded) else a for a in arrays])
+    later = _taken_again(build(index, plain), g.shape, x_shape)
+    return Placed(g if later is None or not later.any() else where_op(later, 0.0, g), index, arrays)
+
+
+_cleared: Any = lambda g, arrays, index: Cleared(g, index, arrays)
+_cleared.last = True
 setitem.vjp(
-    x=lambda g, arrays, index: setitem(g, np.zeros((), g.dtype), *arrays, index=index),
+    x=_cleared,
     value=lambda g, arrays, index, value_shape: _fit(last_at(g, *arrays, index=index), value_shape),
 )
-last_at.vjp(x=_into_zeros)
+last_at.vjp(x=_placed_last)
 setitem.sample(real(3, 4), real(4), index=(1,)).sample(real(5), real(3), np.array([0, 2, 0]), index=(ARRAY,))
 setitem.sample(real(3, 4), real(), index=(Slice(None, None, 2), 1)).sample(real(2, 3), real(1, 3), index=(0,))
 last_at.sample(real(3, 4), index=(1,)).sample(real(5), np.array([0, 2, 0]), index=(ARRAY,))

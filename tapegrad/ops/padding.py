@@ -78,31 +78,39 @@ def _widths(pad_width: Any, x: Any) -> tuple[Pair, ...]:
             widths[i] = (w, w) if np.ndim(w) == 0 else (w[0], w[1])
         pad_width = widths
     given = np.asarray(pad_width._data if isinstance(pad_width, Recorded) else pad_width)
-    if given.dtype.kind not in "iu" and given.size:
+    if given.dtype.kind != "i":
         raise TypeError(f"pad: widths must be integers, got {given.dtype}")
-    if x.ndim == 0 and given.size == 0:
-        return ()
-    pairs = _pairs(given, x.ndim, "widths")
-    if (pairs < 0).any():
-        raise ValueError(f"pad: widths must not be negative, got {pad_width}")
-    return tuple([(int(a), int(b)) for a, b in pairs])
+    return _counts(given, x.ndim, "widths")
 
 
-def _pairs(given: Any, ndim: int, what: str) -> Any:
+def _counts(given: Any, ndim: int, what: str) -> tuple[Pair, ...]:
+    """(before, after) for each axis, as whole numbers."""
     try:
-        return np.broadcast_to(given, (ndim, 2))
-    except ValueError:
+        counts = np.round(given).astype(np.intp)
+    except (TypeError, ValueError):
+        raise TypeError(f"pad: {what} must be numbers, got {given.tolist()}") from None
+    if (counts < 0).any():
+        raise ValueError(f"pad: {what} must not be negative, got {given.tolist()}")
+    return tuple([(int(a), int(b)) for a, b in np.broadcast_to(counts.reshape(_spread(given, ndim, what)), (ndim, 2))])
+
+
+def _spread(given: Any, ndim: int, what: str) -> tuple[int, ...]:
+    """The shape in which what is given broadcasts to (before, after) for each axis."""
+    shape: tuple[int, ...] = given.shape
+    if len(shape) < 3 and (given.size == 1 or (given.size == 2 and shape != (2, 1))):
+        return (given.size,)
+    ends = (ndim, 2)[2 - len(shape) :]
+    if len(shape) > 2 or any([n not in (1, m) for n, m in zip(shape, ends, strict=True)]):
         raise ValueError(
-            f"pad: {what} of shape {given.shape} are not one number, one pair, or one pair for each of {ndim} axes"
-        ) from None
+            f"pad: {what} of shape {shape} are not one number, one pair, or one pair for each of {ndim} axes"
+        )
+    return shape
 
 
 def _values(given: Any, x: Any, what: str) -> list[tuple[Any, Any]]:
     """A number before and one after for each axis; those of a Tensor with their gradients."""
     given = operand(given, "pad")
-    if not isinstance(given, Recorded):
-        _pairs(given, x.ndim, what)
-    border = broadcast_to_op(given, shape=(x.ndim, 2))
+    border = broadcast_to_op(reshape_op(given, shape=_spread(given, x.ndim, what)), shape=(x.ndim, 2))
     return [(border[i, 0], border[i, 1]) for i in range(x.ndim)]
 
 
@@ -120,7 +128,7 @@ def _filled(value: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def _constant(x: Any, widths: tuple[Pair, ...], values: Any) -> Any:
-    if not isinstance(values, Recorded) and np.ndim(values) == 0 and not values:
+    if type(values) in (int, float) and values == 0:
         return pad_op(x, widths=widths)
     for axis, (width, pair) in enumerate(zip(widths, _values(values, x, "constant_values"), strict=True)):
         if any(width):
@@ -145,21 +153,19 @@ def _linear_ramp(x: Any, widths: tuple[Pair, ...], ends: Any) -> Any:
 
 def _statistic(x: Any, widths: tuple[Pair, ...], mode: str, stat_length: Any) -> Any:
     given, statistic = x, STATISTICS[mode]
-    lengths: Any = [(None, None)] * x.ndim
+    lengths: Any = ((None, None),) * x.ndim
     if stat_length is not None:
-        lengths = _pairs(np.asarray(stat_length, object), x.ndim, "stat_length").tolist()
+        lengths = _counts(np.asarray(stat_length), x.ndim, "stat_length")
     for axis, (width, pair) in enumerate(zip(widths, lengths, strict=True)):
         if not any(width):
             continue
         n = x.shape[axis]
         borders = []
         for count, length, last in zip(width, pair, (False, True), strict=True):
-            k = n if length is None else np.minimum(int(length), n)
-            if length is not None and length < 0:
-                raise ValueError(f"pad: stat_length must not be negative, got {stat_length}")
+            k = n if length is None or length > n else length
             if k == 0 and mode in ("maximum", "minimum"):
                 raise ValueError(f"pad: a stat_length of 0 yields no {mode}")
-            value = statistic(_part(x, axis, n - int(k) if last else 0, n if last else int(k)), axis, keepdims=True)
+            value = statistic(_part(x, axis, n - k if last else 0, n if last else k), axis, keepdims=True)
             if value.dtype != x.dtype:  # means of integers are rounded
                 value = cast(round(value) if x.dtype.kind in "iu" else value, dtype=x.dtype)
             borders.append(broadcast_to_op(value, shape=(*x.shape[:axis], count, *x.shape[axis + 1 :])))
@@ -176,17 +182,22 @@ def _reflect_odd(x: Any, axis: int, width: Pair, with_edge: bool) -> Any:
         reach = n // period * period if with_edge else (n - 1) // (period - 1) * (period - 1)
         more, edge, other = [x], _part(x, axis, 0, 1), _part(x, axis, n - 1, n)
         if left:
-            k = int(np.minimum(reach, left))
+            k = reach if reach < left else left
             inside = flip_op(_part(x, axis, skip, skip + k), axis=(axis,))
-            more.insert(0, subtract(multiply(edge, 2), inside))
+            more.insert(0, _turned_at(edge, inside))
             left -= k
         if right:
-            k = int(np.minimum(reach, right))
+            k = reach if reach < right else right
             inside = flip_op(_part(x, axis, n - skip - k, n - skip), axis=(axis,))
-            more.append(subtract(multiply(other, 2), inside))
+            more.append(_turned_at(other, inside))
             right -= k
         x = concatenate_op(*more, axis=axis)
     return x
+
+
+def _turned_at(edge: Any, inside: Any) -> Any:
+    out = subtract(multiply(edge, 2), inside)
+    return out if out.dtype == inside.dtype else cast(out, dtype=inside.dtype)
 
 
 def _by_function(x: Any, widths: tuple[Pair, ...], function: Any, kwargs: dict[str, Any]) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..registry import Recorded, numpy_name, op, operand
+from ..registry import Leaf, Recorded, numpy_name, op, operand, wrap
 from ..samples import real
 
 Axes = Any  # an int, a sequence of them, or None for all
@@ -160,6 +161,19 @@ def stack_op(*xs, axis):
     return np.stack(xs, axis)
 
 
+GROUP = 64
+
+
+def join(parts: Any, axis: int) -> Any:
+    """concatenate_op of parts, many of them in groups: the rule of one input reads the lengths of all others."""
+    if len(parts) > GROUP:
+        dtype = np.result_type(*[p.dtype for p in parts])
+        parts = [p if p.dtype == dtype else cast(p, dtype=dtype) for p in parts]
+    while len(parts) > GROUP:
+        parts = [concatenate_op(*parts[i : i + GROUP], axis=axis) for i in range(0, len(parts), GROUP)]
+    return concatenate_op(*parts, axis=axis)
+
+
 stack_op.vjp(xs=lambda g, position, axis: g[(slice(None),) * axis + (position,)])
 stack_op.sample(real(2, 3), real(2, 3), axis=1).sample(real(), real(), real(), axis=0)
 
@@ -176,6 +190,12 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
         raise TypeError(f"astype: a Tensor cannot hold dtype {dtype}")
     if dtype == x.dtype and not copy:
         return x
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
+        warnings.warn(
+            "astype: casting complex values to real discards the imaginary part; tg.real says that it is meant",
+            np.exceptions.ComplexWarning,
+            stacklevel=3,
+        )
     return cast(x, dtype=dtype)
 
 
@@ -195,7 +215,17 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     """All arrays broadcast against one another."""
     args = tuple(operand(a, "broadcast_arrays") for a in args)
     shape = np.broadcast_shapes(*[a.shape for a in args])
-    return tuple(a if a.shape == shape else broadcast_to_op(a, shape=shape) for a in args)
+    return _alike([a if a.shape == shape else broadcast_to_op(a, shape=shape) for a in args])
+
+
+def _alike(xs: list[Any]) -> tuple[Any, ...]:
+    """Tensors all of them, if one is; an array among them stays whose it is."""
+    if any([isinstance(x, Recorded) for x in xs]):
+        for i, x in enumerate(xs):
+            if not isinstance(x, Recorded):
+                xs[i] = wrap(x)
+                xs[i]._leaf = Leaf(shared=True)
+    return tuple(xs)
 
 
 _NOT_GIVEN: Any = np._NoValue
@@ -487,7 +517,7 @@ def concatenate(
                 f"{', '.join(str(q.shape) for q in parts[:8])}"
             )
     parts = _of_one_dtype(parts, dtype, out, casting, "concatenate")
-    return deliver(concatenate_op(*parts, axis=axis), out, "concatenate", casting)
+    return deliver(join(parts, axis), out, "concatenate", casting)
 
 
 def _of_one_dtype(parts: list[Any], dtype: Any, out: Any, casting: str, name: str) -> list[Any]:
@@ -656,7 +686,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     if indexing == "xy" and n > 1:
         out = [swapaxes(x, 0, 1) for x in out]
     out = out if sparse else list(broadcast_arrays(*out))
-    return tuple(laid_out(x, order="C") for x in out) if copy else tuple(out)
+    return _alike([laid_out(x, order="C") for x in out] if copy else out)
 
 
 @numpy_name(np.copy)
