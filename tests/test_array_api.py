@@ -316,7 +316,8 @@ def test_linalg() -> None:
     same(A.outer(t[0, 0], t[1, 0]), np.outer(x[0, 0], x[1, 0]))
     same(A.vector_norm(t, axis=(0, 1), ord=3), (abs(x) ** 3).sum((0, 1)) ** (1 / 3))
     same(A.matrix_norm(t, ord="nuc", keepdims=True), B.norm(x, "nuc", (-2, -1), keepdims=True))
-    assert A.vector_norm(xp.zeros((2, 0)), axis=-1, ord=xp.inf).tolist() == [0, 0]
+    if np.lib.NumpyVersion(np.__version__) >= "2.3.0":  # older releases refuse it, and so does ours with them
+        assert A.vector_norm(xp.zeros((2, 0)), axis=-1, ord=xp.inf).tolist() == [0, 0]
     for f in (A.qr, A.svd):
         assert xp.matmul(*f(t)[:2]).shape == x.shape if f is A.qr else f(t, full_matrices=False)[0].shape == x.shape
     with pytest.raises(ValueError, match="'r' is not"):

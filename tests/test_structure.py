@@ -145,7 +145,7 @@ CALLS: dict[str, list[Any]] = {
         lambda a: np.repeat(a, 2), lambda a: np.repeat(a, [2], 1), lambda a: np.repeat(a, np.array([1, 0, 3]), 0),
         lambda a: np.repeat(a[0, 0], 3, 0), lambda a: np.tile(a, ()), lambda a: np.tile(a, (2, 1, 2)),
         lambda a: np.tile(a, np.array([0, 1])), lambda a: np.roll(a, 1), lambda a: np.roll(a, (1, -9), (0, 1)),
-        lambda a: np.roll(a, 2, (0, 0)), lambda a: np.roll(a, np.array([1]), axis=1), lambda a: np.roll(a, 2.0, 0),
+        lambda a: np.roll(a, 2, (0, 0)), lambda a: np.roll(a, np.array([1]), axis=1),
     ],
     "take": [
         lambda a: np.take(a, [[0, -1]], 1), lambda a: np.take(a, [9, -9], mode="wrap"),
@@ -263,6 +263,5 @@ def test_what_is_a_copy_in_numpy_can_be_written():
 
 
 def test_nothing_but_cpu():
-    if hasattr(np, "astype"):
-        with pytest.raises(ValueError, match="gpu"):
-            np.astype(tg.tensor(M), np.float32, device="gpu")
+    with pytest.raises(ValueError, match="gpu"):
+        tg.astype(tg.tensor(M), np.float32, device="gpu")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import registry
+from ..kernels.series import gauss
 from ..registry import ARRAY, Recorded, op, operand, wrap
 from ..samples import real
 from ..tape import state
@@ -174,9 +175,6 @@ def _root(t: Any, trsyl: Any, nested: int) -> Any:
     return y
 
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(7)
-
-
 def _log(t: Any, nested: int) -> Any:
     """The logarithm of a triangular matrix: roots until it is near 1, then a quadrature of degree 7.
 
@@ -187,8 +185,7 @@ def _log(t: Any, nested: int) -> Any:
     while abs(t - one).sum(0).max() > 0.25 and times < 2.0**100:
         t, times = _root(t, trsyl, nested), 2.0 * times
     x = t - one
-    parts = [_back_substituted(one + (u + 1) / 2 * x, x, False) for u in NODES]
-    x = times / 2 * sum([w * part for w, part in zip(WEIGHTS, parts, strict=True)])
+    x = times * sum([weight * _back_substituted(one + u * x, x, False) for u, weight in gauss(7)])
     np.fill_diagonal(x, values)
     return x
 
