@@ -274,7 +274,10 @@ def test_values_gradients_and_forward_mode(name, f, arrays):
         close(np.asarray(mine), other)
 
 
-@pytest.mark.parametrize(("name", "f", "arrays"), CASES, ids=[c[0] for c in CASES])
+SECOND = [c for c in CASES if not c[0].startswith("eigvals")]  # JAX has none: tests/test_linalg.py, by differences
+
+
+@pytest.mark.parametrize(("name", "f", "arrays"), SECOND, ids=[c[0] for c in SECOND])
 def test_gradients_of_gradients(name, f, arrays):
     leaves = [tg.tensor(a, requires_grad=True) for a in arrays]
     outs = flat(f(np, *leaves))
@@ -304,8 +307,8 @@ def test_single_precision(name, f, arrays):
     wide, seeds, exact = ours(
         f, arrays, [s.astype(np.complex128 if s.dtype.kind == "c" else float) for s in map(draw, outs)]
     )
-    for t, e in zip(outs, wide, strict=True):
-        assert t.dtype.itemsize * 2 == e.dtype.itemsize or t.dtype == e.dtype == np.int64 or name == "float_power"
+    for t, e, plain in zip(outs, wide, flat(f(np, *narrow)), strict=True):
+        assert t.dtype == np.asarray(plain).dtype  # NumPy itself widens in cov, interp, vander and some others
         close(t.data, e.data, np.float32)
     for g, e, x in zip(grads, exact, narrow, strict=True):
         assert g.dtype == x.dtype or not np.any(g)

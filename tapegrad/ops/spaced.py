@@ -111,6 +111,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     """Numbers from start to stop, each the same multiple of the one before."""
     num = _number(num, "geomspace")
     start, stop = _ends(start, stop, "geomspace")
+    wide = np.result_type(start.dtype, np.float64)  # as in NumPy
+    start, stop = (x if x.dtype == wide else cast(x, dtype=wide) for x in (start, stop))
     if any([not np.all(x._data if isinstance(x, Recorded) else x) for x in (start, stop)]):
         raise ValueError("geomspace: a geometric sequence cannot start or stop at 0")
     return _finished(geomspace_op(start, stop, num=num, endpoint=bool(endpoint)), dtype, axis)
