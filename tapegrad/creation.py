@@ -25,9 +25,6 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
     return Tensor(data, requires_grad, dtype, name)
 
 
-array = tensor
-
-
 def _adopt(a: Any, requires_grad: bool = False, shared: bool = False) -> Tensor:
     """A leaf around an array, without a copy."""
     t = Tensor.__new__(Tensor)
@@ -43,10 +40,40 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
         if dtype is not None and a.dtype != np.dtype(dtype):
             return cast(a, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
         return a.copy() if copy else a  # type: ignore[attr-defined, return-value]
-    refuse(a, "asarray")
-    out = array_of(a, "asarray", dtype, copy)
-    operand(out, "asarray")
-    return _adopt(out, shared=isinstance(a, np.ndarray) and np.may_share_memory(out, a))
+    return _shared(a, array_of(a, "asarray", dtype, copy), "asarray")
+
+
+def _shared(given: Any, out: Any, name: str) -> Tensor:
+    """A leaf of what NumPy made of `given`, that may be the same memory."""
+    refuse(given, name)
+    operand(out, name)
+    return _adopt(out, shared=isinstance(given, np.ndarray) and np.may_share_memory(out, given))
+
+
+@numpy_name(np.array)
+def array(
+    object: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", subok: bool = False, ndmin: int = 0,
+    ndmax: int = 0, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """What numpy.array gives, as a Tensor. If there are Tensors in `object`, the result has their history.
+
+    requires_grad: whether a Tensor made of plain data is a leaf to differentiate in.
+    """
+    if isinstance(object, (list, tuple)) and _holds(object):
+        object = stack_nested(object, "array")
+    if not isinstance(object, Recorded):
+        more = {"ndmax": ndmax} if ndmax else {}
+        made = array_of(object, "array", dtype, copy, order=order, subok=subok, ndmin=ndmin, **more)
+        t = _shared(object, made, "array")
+    else:
+        t = asarray(object, dtype, copy=copy)
+        if order not in ("K", "A", None):
+            t = _copy(t, order)
+        if t.ndim < ndmin:
+            t = t.reshape((1,) * (ndmin - t.ndim) + t.shape)
+    if requires_grad and not t.requires_grad:
+        t.requires_grad = True
+    return t
 
 
 def _holds(a: Any) -> bool:
@@ -144,23 +171,6 @@ def _between(f: Any) -> Any:
 linspace, geomspace, logspace = _between(spaced.linspace), _between(spaced.geomspace), _between(spaced.logspace)
 
 # -- what NumPy calls for `like=` ----------------------------------------------------------------------------
-
-
-@numpy_name(np.array)
-def _array(
-    object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subok: bool = False, ndmin: int = 0,
-    ndmax: int = 0,
-) -> Any:  # fmt: skip
-    """numpy.array(..., like=t): a Tensor, stacked from the Tensors in a list."""
-    if isinstance(object, (list, tuple)) and _holds(object):
-        object = stack_nested(object, "array")
-    if not isinstance(object, Recorded):
-        more = {"ndmax": ndmax} if ndmax else {}
-        return tensor(np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **more))  # type: ignore[call-overload]
-    t = asarray(object, dtype, copy=copy)
-    if order not in ("K", "A", None):
-        t = _copy(t, order)
-    return t if t.ndim >= ndmin else t.reshape((1,) * (ndmin - t.ndim) + t.shape)
 
 
 @numpy_name(np.asarray, np.asanyarray)

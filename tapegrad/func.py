@@ -29,7 +29,6 @@ class Level:
         self, f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...], name: str, kwargs: Any
     ) -> None:
         self.name = name
-        self.enclosing = state.variables
         self.outer_recording = state.recording
         args = tuple(args)
         for i in argnums:
@@ -49,11 +48,9 @@ class Level:
             rest = iter(self.variables)
             for i, (leaves, structure) in zip(argnums, flat, strict=True):
                 lifted[i] = unflatten(structure, [next(rest) for _ in leaves])
-            state.variables = (*self.enclosing, *[node_of(v) for v in self.variables])
             self.out = f(*lifted, **kwargs)
         finally:
             state.recording = self.outer_recording
-            state.variables = self.enclosing
 
     def _variable(self, x: Any) -> Any:
         if isinstance(x, Recorded) and x.requires_grad:
@@ -76,10 +73,10 @@ class Level:
             return True
         mine = {v.node for v in self.variables}
         reached = set(_order([node_of(t) for t in outputs if isinstance(t, Recorded) and t.requires_grad])) - mine
-        if any(n in reached for n in self.enclosing):
+        if any(n.plan is None for n in reached):  # a leaf that f found by itself: the caller may want its gradient
             self.tensors = True
             return True
-        return self.tensors and any(n.plan is None for n in reached)
+        return False
 
     def give(self, values: Sequence[Any]) -> list[Any]:
         """Results for the caller: arrays if only arrays came in, else Tensors."""

@@ -159,7 +159,8 @@ class Objective:
             return float(self.scalar(_as_tensors(self.layout.tree(vector)))._data)
 
     def _both(self, vector: Vector) -> tuple[float, Vector]:
-        value, gradient = self.pair(self.layout.tree(vector))
+        with no_grad():  # of what f finds by itself, nobody asks for a gradient here; nor further down
+            value, gradient = self.pair(self.layout.tree(vector))
         return float(_plain(value)), self.layout.flat_tree(gradient)
 
     def value_at(self, vector: Vector) -> float:
@@ -171,12 +172,14 @@ class Objective:
         return self.both(vector)[1].copy()
 
     def _along(self, vector: Vector) -> Any:
-        return func.linearize(func.grad(self.scalar), self.layout.tree(vector))[1]
+        with no_grad():
+            return func.linearize(func.grad(self.scalar), self.layout.tree(vector))[1]
 
     def hessian_product(self, vector: Vector, p: Vector) -> Vector:
         """The Hessian times a vector: forward over reverse, on one recording for each x."""
         move = self.along(vector)
-        return self.layout.flat_tree(move(self.layout.tree(np.asarray(p, np.float64).reshape(-1))))
+        with no_grad():
+            return self.layout.flat_tree(move(self.layout.tree(np.asarray(p, np.float64).reshape(-1))))
 
     def hessian(self, vector: Vector) -> Any:
         """The Hessian as a matrix, one product for each entry of x."""
@@ -406,7 +409,8 @@ class Residuals:
         """The value at x, and the derivative on one recording: as a push of x, or a pull if results are fewer."""
         tree = self.layout.tree(vector)
         forward = self.size < 0 or self.size >= vector.size
-        value, derivative = func.linearize(self.vector, tree) if forward else func.vjp(self.vector, tree)
+        with no_grad():
+            value, derivative = func.linearize(self.vector, tree) if forward else func.vjp(self.vector, tree)
         self.size = value.size
         return np.array(_plain(value), np.float64), derivative, forward
 
@@ -418,11 +422,12 @@ class Residuals:
         """The matrix of derivatives: a push for each entry of x, or a pull for each result if those are fewer."""
         value, derivative, forward = self.at(vector)
         n = len(vector)
-        if forward:
-            columns = [np.array(_plain(derivative(self.layout.tree(v))), np.float64) for v in np.eye(n)]
-            return np.stack(columns, 1) if columns else np.zeros((value.size, 0))
-        rows = [self.layout.flat_tree(derivative(v)[0]) for v in np.eye(value.size)]
-        return np.stack(rows) if rows else np.zeros((0, n))
+        with no_grad():
+            if forward:
+                columns = [np.array(_plain(derivative(self.layout.tree(v))), np.float64) for v in np.eye(n)]
+                return np.stack(columns, 1) if columns else np.zeros((value.size, 0))
+            rows = [self.layout.flat_tree(derivative(v)[0]) for v in np.eye(value.size)]
+            return np.stack(rows) if rows else np.zeros((0, n))
 
 
 def least_squares(f: Callable[..., Any], x0: Any, args: Any = (), bounds: Any = None, **options: Any) -> Any:

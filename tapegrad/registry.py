@@ -147,10 +147,10 @@ def refuse(x: Any, name: str) -> None:
         )
 
 
-def array_of(x: Any, name: str, dtype: Any = None, copy: Any = None) -> Any:
-    """numpy.asarray(x), or numpy.array with copy=True; of a ragged list a TypeError."""
+def array_of(x: Any, name: str, dtype: Any = None, copy: bool | None = None, **options: Any) -> Any:
+    """What numpy.array gives, copied only if need be unless `copy` says otherwise; of a ragged list a TypeError."""
     try:
-        return np.array(x, dtype=dtype) if copy else np.asarray(x, dtype=dtype)
+        return np.array(x, dtype=dtype, copy=copy, **options)
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
@@ -168,7 +168,10 @@ def stack_nested(x: Sequence[Any], name: str) -> Any:
     parts = [operand(i, name) for i in x]
     shapes = {p.shape for p in parts}
     if len(shapes) > 1:
-        raise ValueError(f"{name}: the list holds shapes that differ: {', '.join(map(str, sorted(shapes)))}")
+        raise TypeError(
+            f"{name}: the list is ragged, its parts have the shapes {', '.join(map(str, sorted(shapes)))}; pad or "
+            "broadcast them to one, or keep a list of Tensors"
+        )
     return OPS["stack"](*parts, axis=0)
 
 

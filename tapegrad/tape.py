@@ -48,7 +48,6 @@ class State(threading.local):
     """What each thread has of its own."""
 
     anomaly = False
-    variables: tuple[Node, ...] = ()  # what the enclosing tg.func transforms differentiate with respect to
     plain: tuple[str, ...] | None = ()  # the scope while recording only what needs a gradient: one look-up for ops
 
     _recording = True

@@ -47,10 +47,28 @@ def test_memory_order_is_kept():
     assert tg.zeros((2, 3), order="F").data.flags.f_contiguous
 
 
-def test_lists_of_tensors_are_stacked():
-    t = np.array([T, T * 2], like=T)
+@pytest.mark.parametrize("array", [tg.array, lambda x, **kw: np.array(x, like=T, **kw)])
+def test_an_array_of_tensors_has_their_history(array):
+    t = array([T, T * 2])
     assert t.shape == (2, 2)
     assert tg.grad(t.sum(), T).tolist() == [3.0, 3.0]
+    assert tg.grad(array([[T[0], 1.0], [2.0, T[1] ** 2]], ndmin=3).sum(), T).tolist() == [1.0, 2 * T[1].item()]
+    assert tg.grad(array(T, dtype=np.float32).sum(), T).dtype == np.float64
+    with pytest.raises(TypeError, match="ragged"):
+        array([T, [1.0, 2.0, 3.0]])
+
+
+def test_array_makes_leaves_as_numpy_makes_arrays():
+    plain = np.arange(3.0)
+    copied, shared = tg.array(plain, requires_grad=True), tg.array(plain, copy=None)
+    plain[0] = 5.0
+    assert copied.tolist() == [0.0, 1.0, 2.0]
+    assert shared.tolist() == [5.0, 1.0, 2.0]
+    assert copied.is_leaf and copied.requires_grad
+    with pytest.raises(TypeError, match="mask"):
+        tg.array(np.ma.masked_array([1.0, 2.0], [True, False]))
+    with pytest.raises(ValueError, match="copy"):
+        tg.array([1.0], copy=False)
 
 
 def test_filled_with_a_tensor():
