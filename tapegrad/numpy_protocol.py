@@ -13,7 +13,7 @@ import numpy as np
 
 from .ops import ufunc_methods as methods
 from .ops.elementwise import where_op
-from .ops.structure import astype, copy, deliver, deliverable, expand_dims, moveaxis
+from .ops.structure import astype, canonical_axis, copy, deliver, deliverable, expand_dims, moveaxis
 from .refusals import REFUSED, reason
 from .registry import BY_NUMPY, Recorded, handler_of, operand
 
@@ -124,7 +124,8 @@ def _on_axes(ufunc: Any, handler: Any, inputs: tuple[Any, ...], core: dict[str, 
             f"{name}: axes={core.get('axes')} do not name the core axes {counts} of the inputs and the result"
         )
     moved = [
-        moveaxis(x, a, tuple(range(-len(a), 0))) if a else x for x, a in zip(arrays, axes, strict=False)
+        moveaxis(x, [canonical_axis(i, x.ndim, name) for i in a], tuple(range(-len(a), 0))) if a else x
+        for x, a in zip(arrays, axes, strict=False)
     ]  # zip ends with the inputs
     y = handler(*moved)
     if core.get("keepdims"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import string
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations
@@ -14,14 +15,25 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..kernels import products
-from ..registry import ARRAY, Slice, numpy_name, op, operand
+from ..registry import Slice, numpy_name, op, operand
 from ..samples import real
 from .discrete import valued
 from .elementwise import H, conjugate, multiply
 from .index import diagonal, getitem
 from .keywords import raw
 from .reduce import sum_op
-from .structure import cast, deliver, expand_dims, moveaxis, reshape_op, squeeze, sum_to, transpose_op
+from .structure import (
+    canonical_axis,
+    cast,
+    concatenate_op,
+    deliver,
+    expand_dims,
+    moveaxis,
+    reshape_op,
+    squeeze,
+    sum_to,
+    transpose_op,
+)
 
 
 def _turned(x: Any) -> Any:
@@ -116,11 +128,10 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The sum of conj(x1) * x2 along an axis."""
     x1, x2 = operand(x1, "vecdot"), operand(x2, "vecdot")
     if axis != -1:
-        x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
-    if x1.shape[-1] != x2.shape[-1]:
-        raise ValueError(f"vecdot: the last axes differ in length (x1 {x1.shape}, x2 {x2.shape})")
-    product = multiply(conjugate(x1) if x1.dtype.kind == "c" else x1, x2)
-    return sum_op(product, axis=(product.ndim - 1,))
+        x1, x2 = (moveaxis(x, canonical_axis(axis, x.ndim, "vecdot"), -1) for x in (x1, x2))
+    if not x1.ndim or not x2.ndim or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"vecdot: the axes to sum over differ in length (x1 {x1.shape}, x2 {x2.shape})")
+    return _stacked(H(x1), x2, "k,k->", "vecdot")
 
 
 @numpy_name("matvec")
@@ -129,7 +140,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
     x1, x2 = operand(x1, "matvec"), operand(x2, "matvec")
     if x1.ndim < 2 or not x2.ndim or x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"matvec: x1 {x1.shape} must be (..., n, k) and x2 {x2.shape} (..., k)")
-    return squeeze(matmul_op(x1, expand_dims(x2, -1)), -1)
+    return _stacked(x1, x2, "nk,k->n", "matvec")
 
 
 @numpy_name("vecmat")
@@ -138,7 +149,35 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     x1, x2 = operand(x1, "vecmat"), operand(x2, "vecmat")
     if x2.ndim < 2 or not x1.ndim or x1.shape[-1] != x2.shape[-2]:
         raise ValueError(f"vecmat: x1 {x1.shape} must be (..., k) and x2 {x2.shape} (..., k, m)")
-    return squeeze(matmul_op(expand_dims(H(x1), -2), x2), -2)
+    return _stacked(H(x1), x2, "k,km->m", "vecmat")
+
+
+def _stacked(x: Any, y: Any, subscripts: str, name: str) -> Any:
+    """einsum of the last axes of two operands, over leading axes that broadcast."""
+    try:
+        x_shape, y_shape, pair = _clean(subscripts, x.shape, y.shape)
+    except ValueError:
+        raise ValueError(f"{name}: the leading axes of x1 {x.shape} and x2 {y.shape} do not broadcast") from None
+    x = x if x.shape == x_shape else reshape_op(x, shape=x_shape)
+    y = y if y.shape == y_shape else reshape_op(y, shape=y_shape)
+    return einsum_op(x, y, subscripts=pair)
+
+
+@lru_cache(maxsize=4096)
+def _clean(subscripts: str, *shapes: tuple[int, ...]) -> tuple[Any, ...]:
+    """The shapes of two operands without leading axes of length 1 that broadcast, and the subscripts of all axes."""
+    inputs, result = subscripts.split("->")
+    terms = inputs.split(",")
+    own = [shape[: len(shape) - len(term)] for shape, term in zip(shapes, terms, strict=True)]
+    lead = np.broadcast_shapes(*own)
+    labels = string.ascii_uppercase[: len(lead)]
+    names, seen = [], []
+    for axes, shape, term in zip(own, shapes, terms, strict=True):
+        first = len(lead) - len(axes)
+        there = [i for i, n in enumerate(axes) if n == lead[first + i]]
+        names.append("".join([labels[first + i] for i in there]) + term)
+        seen.append((*[axes[i] for i in there], *shape[len(axes) :]))
+    return (*seen, f"{names[0]},{names[1]}->{labels}{result}")
 
 
 @numpy_name(np.outer)
@@ -160,14 +199,12 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         right = normalize_axis_tuple(two, b.ndim, "axes")
     if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=True)):
         raise ValueError(f"tensordot: axes {left} of a {a.shape} do not match axes {right} of b {b.shape}")
-    rest_a = tuple(i for i in range(a.ndim) if i not in left)
-    rest_b = tuple(i for i in range(b.ndim) if i not in right)
-    shape_a, shape_b = tuple(a.shape[i] for i in rest_a), tuple(b.shape[i] for i in rest_b)
-    k = int(np.prod([a.shape[i] for i in left]))
-    rows, columns = int(np.prod(shape_a)), int(np.prod(shape_b))
-    x = reshape_op(transpose_op(a, axes=rest_a + left), shape=(rows, k))
-    y = reshape_op(transpose_op(b, axes=right + rest_b), shape=(k, columns))
-    return reshape_op(matmul_op(x, y), shape=shape_a + shape_b)
+    labels = string.ascii_letters
+    of_b = list(labels[a.ndim : a.ndim + b.ndim])
+    for i, j in zip(left, right, strict=True):
+        of_b[j] = labels[i]
+    result = [labels[i] for i in range(a.ndim) if i not in left] + [c for j, c in enumerate(of_b) if j not in right]
+    return einsum_op(a, b, subscripts=f"{labels[: a.ndim]},{''.join(of_b)}->{''.join(result)}")
 
 
 @numpy_name(np.trace)
@@ -189,18 +226,44 @@ def kron(a: Any, b: Any) -> Any:
     return reshape_op(multiply(x, y), shape=tuple(m * n for m, n in zip(s, t, strict=True)))
 
 
+@op("multilinear")
+def cross_op(x, y):
+    """The vector products along the last axes, of length 3; the others broadcast."""
+    return np.cross(x, y)
+
+
+cross_op.vjp(
+    x=lambda g, y, x_shape: sum_to(cross_op(H(y), g), shape=x_shape),
+    y=lambda g, x, y_shape: sum_to(cross_op(g, H(x)), shape=y_shape),
+)
+cross_op.sample(real(3), real(3)).sample(real(2, 3), real(4, 1, 3)).sample(real(0, 3), real(3))
+
+
 @numpy_name(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """The vector product along an axis of length 3."""
+    """The vector product along an axis of length 3; one of length 2, deprecated in NumPy too, lies in the plane."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
-    if a.shape[-1] != 3 or b.shape[-1] != 3:
+    a, b = operand(a, "cross"), operand(b, "cross")
+    a = moveaxis(a, canonical_axis(axisa, a.ndim, "cross"), -1)
+    b = moveaxis(b, canonical_axis(axisb, b.ndim, "cross"), -1)
+    lengths = (a.shape[-1], b.shape[-1])
+    if not {*lengths} <= {2, 3}:
         raise ValueError(f"cross: the vectors must have length 3 (a {a.shape}, b {b.shape})")
-    up, down = np.array([1, 2, 0]), np.array([2, 0, 1])
-    on = (Ellipsis, ARRAY)
-    out = getitem(a, up, index=on) * getitem(b, down, index=on) - getitem(a, down, index=on) * getitem(b, up, index=on)
-    return moveaxis(out, -1, axisc)
+    try:
+        np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
+    except ValueError:
+        raise ValueError(f"cross: the vectors a {a.shape} and b {b.shape} do not broadcast") from None
+    if 2 in lengths:
+        warnings.warn("cross: vectors of length 2 are deprecated; use length 3", DeprecationWarning, stacklevel=2)
+        a, b = (_in_space(v) for v in (a, b))
+    out = cross_op(a, b)
+    return getitem(out, index=(Ellipsis, 2)) if lengths == (2, 2) else moveaxis(out, -1, axisc)
+
+
+def _in_space(v: Any) -> Any:
+    """Vectors (..., 2) or (..., 3) as (..., 3)."""
+    return v if v.shape[-1] == 3 else concatenate_op(v, np.zeros((*v.shape[:-1], 1), v.dtype), axis=v.ndim - 1)
 
 
 # -- einsum --------------------------------------------------------------------------------------------------
@@ -224,12 +287,26 @@ def _pair(subscripts: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -
         return lambda x, y: np.multiply(_seen(x, x_axes, x_wide), _seen(y, y_axes, y_wide))
     if not output and a == b:
         return lambda x, y: products.matmul(x.reshape(-1), y.reshape(-1))
+    if a == b == output + "".join(summed):
+        return _dots(subscripts, len(output))
     length = lambda labels: math.prod([sizes[c] for c in labels])
     vectors = length(rows) == 1 or length(columns) == 1
     few = vectors and len(both) > len(summed) and length(rows + columns + summed) < FEW
     if few or not (rows or columns):
         return lambda x, y: np.einsum(subscripts, x, y)
     return _by_matrices(a, b, output, sizes)
+
+
+def _dots(subscripts: str, lead: int) -> Callable[[Any, Any], Any]:
+    """How to multiply stacks of vectors, and sum: for real ones NumPy's vecdot calls BLAS."""
+
+    def dots(x: Any, y: Any) -> Any:
+        if x.dtype.kind == "f" and x.dtype is y.dtype:
+            shape = (*x.shape[:lead], -1) if x.size else (*x.shape[:lead], 0)
+            return np.vecdot(x.reshape(shape), y.reshape(shape))
+        return np.einsum(subscripts, x, y)
+
+    return dots
 
 
 FEW = 100  # multiplications: for stacks of products of a matrix by a vector as small as this, BLAS is no gain
