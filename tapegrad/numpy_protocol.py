@@ -36,7 +36,7 @@ def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
         if handler is None:
             handler = _from_scipy(ufunc)
         return _call(ufunc, handler, inputs, kwargs) if kwargs else handler(*inputs)
-    name = f"numpy.{ufunc.__name__}.{method}"
+    name = f"{_name(ufunc)}.{method}"
     if handler is None or ufunc in REFUSED:
         raise _refuse(name, ufunc)
     if method == "outer":
@@ -58,13 +58,19 @@ def _from_scipy(ufunc: Any) -> Any:
             BY_NUMPY.setdefault(one, handler)
         if ufunc in BY_NUMPY:
             return BY_NUMPY[ufunc]
+    raise _refuse(_name(ufunc), ufunc)
+
+
+def _name(ufunc: Any) -> str:
+    """The name of a ufunc for messages: NumPy's, or one of scipy.special's."""
     name = str(ufunc.__name__)
-    raise _refuse(f"numpy.{name}" if getattr(np, name, None) is ufunc else name, ufunc)
+    scipy = sys.modules.get("scipy.special")
+    return f"scipy.special.{name}" if scipy and getattr(scipy, name, None) is ufunc else f"numpy.{name}"
 
 
 def _call(ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A ufunc with keywords: out, where (with out), dtype, casting, order; and axes, axis, keepdims of a gufunc."""
-    name = f"numpy.{ufunc.__name__}"
+    name = _name(ufunc)
     kwargs = dict(kwargs)
     out, where, dtype = kwargs.pop("out", None), kwargs.pop("where", True), kwargs.pop("dtype", None)
     casting, order = kwargs.pop("casting", "same_kind"), kwargs.pop("order", "K")
@@ -101,7 +107,7 @@ def _call(ufunc: Any, handler: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
 
 def _on_axes(ufunc: Any, handler: Any, inputs: tuple[Any, ...], core: dict[str, Any]) -> Any:
     """A gufunc with axes=, or axis= and keepdims=: its core axes brought last, and those of the result put in place."""
-    name = f"numpy.{ufunc.__name__}"
+    name = _name(ufunc)
     ins, outs = (part.strip("()").split("),(") for part in ufunc.signature.split("->"))
     arrays = [operand(x, name) for x in inputs]
     counts = [len([d for d in part.split(",") if d]) for part in (*ins, *outs)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import tapegrad as tg
 from tapegrad.check import gradcheck, gradgradcheck
+from tapegrad.ops import statistics
 from tapegrad.ops.statistics import IN_STEPS, INTERPOLATED
 
 inf, nan = np.inf, np.nan
@@ -143,6 +144,24 @@ def test_equal_elements_keep_their_order():
     assert gradient(np.median, [2.0, 2.0, 2.0, 2.0]) == [0, 0.5, 0.5, 0]
     assert gradient(np.median, [3.0, 1.0, 2.0, 9.0]) == [0.5, 0, 0.5, 0]
     assert gradient(lambda a: np.quantile(a, 0.25, method="lower"), [1.0, 1.0, 1.0, 1.0, 1.0]) == [0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+@pytest.mark.parametrize("digits", [8, 1, 0])
+def test_many_elements_are_found_without_sorting_as_by_sorting(dtype, digits, monkeypatch):
+    values = np.random.default_rng(digits).normal(size=(3, 40)).round(digits)
+    if np.dtype(dtype).kind == "f":
+        values[1, ::3], values[2] = np.nan, 1.0
+    values = values.astype(dtype)
+    x = tg.tensor(values, requires_grad=np.dtype(dtype).kind == "f")
+    for f in (np.median, np.nanmedian, lambda a, axis: np.nanquantile(a, [0.2, 0.7], axis, method="higher")):
+        found = []
+        for many in (1000, 1):
+            monkeypatch.setattr(statistics, "MANY", many)
+            y = f(x, axis=1)
+            found.append((y.data, *([tg.grad(y.sum(), x).data] if x.requires_grad else [])))
+        for sorting, selecting in zip(*found, strict=True):
+            np.testing.assert_array_equal(sorting, selecting)
 
 
 def test_quantile_gradients_by_hand():
@@ -556,7 +575,7 @@ def test_single_precision_stays_single():
 
 
 def test_arrays_in_arrays_out_and_tensors_in_tensors_out():
-    from tapegrad.ops import histogram, nan_functions, statistics
+    from tapegrad.ops import histogram, nan_functions
 
     assert type(statistics.median(X)) is np.ndarray
     assert type(nan_functions.nanmax(X)) is np.ndarray

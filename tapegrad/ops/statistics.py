@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,25 @@ def _rows(a: Any, axes: tuple[int, ...]) -> Any:
     return reshape_op(transpose_op(a, axes=rest + axes), shape=shape)
 
 
+FEW, MANY = 4, 1000  # so few places among so many elements are found faster without sorting
+
+
+def _selected(values: Any, places: Any, wanted: Any) -> Any:
+    """What a stable argsort of the rows has at places (K, ...rows), `wanted` being all that occur."""
+    ranked = np.partition(values, wanted, -1)
+    missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    found = []
+    for k in places[..., None]:
+        there = np.take_along_axis(ranked, k, -1)
+        number = there == there
+        holds = np.where(number, values == there, missing)
+        before = np.where(number, values < there, ~missing).sum(-1, keepdims=True)
+        if np.count_nonzero(holds) > k.size:  # equal elements, of which the (k - before)-th is meant
+            holds &= holds.cumsum(-1) == k - before + 1
+        found.append(holds.argmax(-1))
+    return np.stack(found)
+
+
 class _Sorted:
     """The rows of an array, the order of each, and how many of its elements are numbers: nan comes last."""
 
@@ -72,20 +92,29 @@ class _Sorted:
         self.rows = _rows(a, axes)
         values = raw(self.rows)
         self.n = values.shape[-1]
-        self.order = np.argsort(values, axis=-1, kind="stable")
         missing = np.isnan(values).sum(-1) if values.dtype.kind in "fc" else np.zeros(values.shape[:-1], np.intp)
         self.counts = self.n - missing if skip_nan else np.full(values.shape[:-1], self.n)
         self.nothing = self.counts == 0
         self.whole = None if skip_nan or not missing.any() else missing == 0  # rows without nan, if some are with
 
+    @cached_property
+    def order(self) -> Any:
+        """Where the elements of each row are, in order, equal ones as they come."""
+        return np.argsort(raw(self.rows), axis=-1, kind="stable")
+
     def at(self, places: Any) -> Any:
         """The elements at places (K, ...) of each row in order: (K, ...rows)."""
-        rest = self.order.shape[:-1]
+        values = raw(self.rows)
+        rest = values.shape[:-1]
         places = np.broadcast_to(places, (len(places), *rest))
         if self.whole is not None:
             places = np.where(self.whole, places, self.n - 1)
         places = np.clip(places, 0, self.n - 1)
-        found = np.take_along_axis(self.order, np.moveaxis(places, 0, -1), -1)
+        wanted = np.unique(places)
+        if self.n >= MANY and len(wanted) <= FEW and values.dtype.kind != "c":
+            found = np.moveaxis(_selected(values, places, wanted), 0, -1)
+        else:
+            found = np.take_along_axis(self.order, np.moveaxis(places, 0, -1), -1)
         y = take_along_op(self.rows, found, axis=len(rest))
         return transpose_op(y, axes=(len(rest), *range(len(rest))))
 
