@@ -4,38 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matrices import adjoint, drawing, gradient, hermitian, leaf, same_numbers  # noqa: F401
 
 import tapegrad as tg
 from tapegrad.check import gradcheck, gradgradcheck
 from tapegrad.ops import factor
 
 LinAlgError = np.linalg.LinAlgError
-RNG = np.random.default_rng(11)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape)
-
-
-def cplx(*shape):
-    return normal(*shape) + 1j * normal(*shape)
-
-
-def leaf(a):
-    return tg.tensor(a, requires_grad=True)
-
-
-def gradient(f, a):
-    t = leaf(a)
-    return tg.grad(f(t), t).data
-
-
-def adjoint(a):
-    return np.conjugate(np.swapaxes(a, -1, -2))
-
-
-def hermitian(a):
-    return (a + adjoint(a)) / 2
+RNG, normal, cplx = drawing(11)
 
 
 def definite(a):

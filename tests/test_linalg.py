@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matrices import drawing, gradient, hermitian, leaf, same_numbers  # noqa: F401
 
 import tapegrad as tg
 from tapegrad.check import gradcheck, gradgradcheck
 
 LinAlgError = np.linalg.LinAlgError
-RNG = np.random.default_rng(23)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape)
-
-
-def cplx(*shape):
-    return normal(*shape) + 1j * normal(*shape)
-
-
-def leaf(a):
-    return tg.tensor(a, requires_grad=True)
-
-
-def gradient(f, a):
-    t = leaf(a)
-    return tg.grad(f(t), t).data
-
-
-def hermitian(a):
-    return (a + np.conjugate(np.swapaxes(a, -1, -2))) / 2
+RNG, normal, cplx = drawing(23)
 
 
 Q = np.linalg.qr(normal(4, 4))[0]

@@ -8,38 +8,14 @@ import warnings
 import numpy as np
 import pytest
 import scipy.linalg
+from matrices import adjoint, drawing, gradient, hermitian, leaf, same_numbers  # noqa: F401
 
 import tapegrad as tg
 from tapegrad.check import gradcheck, gradgradcheck
 from tapegrad.ops import matrix_function as ours
 
 LinAlgError = np.linalg.LinAlgError
-RNG = np.random.default_rng(5)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape)
-
-
-def cplx(*shape):
-    return normal(*shape) + 1j * normal(*shape)
-
-
-def leaf(a):
-    return tg.tensor(a, requires_grad=True)
-
-
-def gradient(f, a):
-    t = leaf(a)
-    return tg.grad(f(t), t).data
-
-
-def adjoint(a):
-    return np.conjugate(np.swapaxes(a, -1, -2))
-
-
-def hermitian(a):
-    return (a + adjoint(a)) / 2
+RNG, normal, cplx = drawing(5)
 
 
 def near_one(a):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matrices import drawing, leaf, same_numbers  # noqa: F401
 from numpy.linalg import LinAlgError
 
 import tapegrad as tg
@@ -15,25 +16,7 @@ from tapegrad.forward import push
 from tapegrad.kernels import minors
 from tapegrad.ops import least_squares, solve
 
-RNG = np.random.default_rng(11)
-
-
-@pytest.fixture(autouse=True)
-def _numbers():
-    """The same random numbers in each test, whichever run before it."""
-    RNG.bit_generator.state = np.random.default_rng(12).bit_generator.state
-
-
-def normal(*shape: int) -> Any:
-    return RNG.normal(size=shape)
-
-
-def cplx(*shape: int) -> Any:
-    return normal(*shape) + 1j * normal(*shape)
-
-
-def leaf(a: Any) -> Any:
-    return tg.tensor(a, requires_grad=True)
+RNG, normal, cplx = drawing(11)
 
 
 def gradient(f: Any, a: Any, **options: Any) -> Any:
