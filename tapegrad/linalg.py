@@ -6,29 +6,29 @@ from numpy.linalg import LinAlgError
 
 from .ops.factor import cholesky, eig, eigh, eigvals, eigvalsh, qr, svd, svdvals
 from .ops.least_squares import lstsq
-from .ops.matrix_function import (
-    block_diag,
+from .ops.matrix_equation import (
     cho_factor,
     cho_solve,
+    lu,
+    lu_factor,
+    lu_solve,
+    solve_continuous_lyapunov,
+    solve_discrete_lyapunov,
+    solve_sylvester,
+    solve_triangular,
+)
+from .ops.matrix_function import (
     coshm,
     cosm,
     expm,
     fractional_matrix_power,
     logm,
-    lu,
-    lu_factor,
-    lu_solve,
     matrix_function,
     sinhm,
     sinm,
-    solve_continuous_lyapunov,
-    solve_discrete_lyapunov,
-    solve_sylvester,
-    solve_triangular,
     sqrtm,
     tanhm,
     tanm,
-    toeplitz,
 )
 from .ops.matrix_norm import cond, matrix_norm, norm, vector_norm
 from .ops.product import matmul, tensordot, vecdot
@@ -49,6 +49,7 @@ from .ops.solve import linalg_diagonal as diagonal
 from .ops.solve import linalg_outer as outer
 from .ops.solve import linalg_trace as trace
 from .ops.structure import matrix_transpose
+from .ops.structured import block_diag, toeplitz
 
 __all__ = [
     "LinAlgError", "block_diag", "cho_factor", "cho_solve", "cholesky", "cond", "coshm", "cosm", "cross", "det",

@@ -19,9 +19,9 @@ ROOMS = [
 OPS = [
     "geometry", "structure", "discrete", "elementwise", "index", "keywords", "scan", "reduce", "spaced", "emath",
     "product", "ufunc_methods", "sorting", "sets", "selection", "signal", "nan_functions", "statistics", "padding",
-    "histogram", "fourier", "solve", "factor", "least_squares", "polynomial", "matrix_norm", "matrix_function",
-    "conv", "pool", "norm", "dense", "activation", "special", "gamma", "incomplete", "bessel", "hypergeometric",
-    "dropout", "embedding", "distance", "loss",
+    "histogram", "fourier", "solve", "factor", "least_squares", "polynomial", "matrix_norm", "matrix_equation",
+    "matrix_function", "structured", "conv", "pool", "norm", "dense", "activation", "special", "gamma", "incomplete",
+    "bessel", "hypergeometric", "dropout", "embedding", "distance", "loss",
 ]  # fmt: skip
 # The only ways back up, each inside a method or command.
 DOORS = {

@@ -21,6 +21,7 @@ from . import (  # noqa: F401
     keywords,
     least_squares,
     loss,
+    matrix_equation,
     matrix_function,
     matrix_norm,
     nan_functions,

@@ -16,6 +16,7 @@ from .index import diagonal, tril
 from .product import cross, dot, matmul_op
 from .reduce import sum_op
 from .structure import (
+    broadcast_to_op,
     canonical_axis,
     cast,
     deliver,
@@ -95,6 +96,18 @@ def _well_conditioned(*shape: int) -> Any:
 SQUARE, STACK = _well_conditioned(3, 3), _well_conditioned(2, 1, 3, 3)
 
 # -- inverses and systems ------------------------------------------------------------------------------------
+
+
+def spread_out(*xs: Any) -> list[Any]:
+    """Stacks of matrices with their leading axes broadcast."""
+    lead = np.broadcast_shapes(*[x.shape[:-2] for x in xs])
+    return [x if x.shape[:-2] == lead else broadcast_to_op(x, shape=(*lead, *x.shape[-2:])) for x in xs]
+
+
+def one_dtype(*xs: Any) -> list[Any]:
+    """The arrays, all in the dtype of their result."""
+    dtype = np.result_type(*[x.dtype for x in xs])
+    return [x if x.dtype == dtype else cast(x, dtype=dtype) for x in xs]
 
 
 @op()

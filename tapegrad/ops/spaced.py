@@ -131,4 +131,3 @@ def logspace(
         base = expand_dims(base, axis)
     y = power(base, linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else cast(y, dtype=np.dtype(dtype))
-
