@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -402,6 +403,7 @@ class Op:
         loops = {t[forward.nin - 1 :] for t in forward.types} if isinstance(forward, np.ufunc) else set()
         self.closed = {"f->f", "d->d"} <= loops
         self.rules: dict[str, Rule | None] = {}
+        self.ruled = (False,) * (self.count + 1)  # whether there is a rule for each input, last for the variadic one
         self.wants: dict[str, tuple[str, ...]] = {}
         self.together: Rule | None = None
         self.together_wants: tuple[str, ...] = ()
@@ -432,6 +434,7 @@ class Op:
                 raise NameError(f"op {self.name}: a rule for {name!r}, but the inputs are {', '.join(names)}")
             self.rules[name] = rule
             self.wants[name] = () if rule is None else self._wanted(rule, name, "g")
+        self.ruled = tuple([name in self.rules for name in (*self.inputs, self.variadic)])
         self._plans.clear()
         self.plans32[:] = self.plans64[:] = [None] * 4
         return self
@@ -502,7 +505,7 @@ class Op:
             WITHOUT[self.forward] = why
         return self
 
-    @property
+    @cached_property
     def in_blocks(self) -> bool:
         """Whether large arrays are worked on in blocks and on threads: ops of our own, whose functions allow it."""
         return self.kind == "elementwise" and (not self.module or self.module.startswith("tapegrad."))
@@ -520,12 +523,11 @@ class Op:
 
     # -- calling -------------------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        """Arrays in, arrays out; any Tensor in, Tensors out, recorded where an input requires grad."""
-        return self.general(*args, **params)
-
     def general(self, *args: Any, **params: Any) -> Any:
-        """The call of any op; elementwise ones have a shorter way for what is common."""
+        """Arrays in, arrays out; any Tensor in, Tensors out, recorded where an input requires grad.
+
+        The call of any op; elementwise ones have a shorter way for what is common.
+        """
         outs, node = self._run(args, params)
         if node is None:
             return outs[0] if len(self.outputs) == 1 else outs[: len(self.outputs)]
@@ -538,6 +540,8 @@ class Op:
         if type(node) is Node:
             return tuple([wrap(o, part_node(node, k, o)) for k, o in enumerate(outs[: len(self.outputs)])])
         return tuple([wrap(o) for o in outs[: len(self.outputs)]])
+
+    __call__ = general
 
     def overwriting(self, *args: Any, **params: Any) -> Any:
         """The call of an op that has `into`, when nobody else needs the buffer of the first input."""
@@ -562,7 +566,7 @@ class Op:
             if name not in params:
                 raise TypeError(f"{self.name}: the parameter {name!r} is missing")
         mask, bit, any_tensor = 0, 1, False
-        values = list(args)
+        values, ruled, fixed = list(args), self.ruled, self.count
         for i, a in enumerate(args):
             what = type(a)
             if what is not ndarray and what is not float:
@@ -570,7 +574,7 @@ class Op:
                     any_tensor = True
                     values[i] = a._data
                     node = a.node
-                    if node is not None and node.flags & NEEDED and self.input_name(i) in self.rules:
+                    if node is not None and node.flags & NEEDED and ruled[i if i < fixed else fixed]:
                         mask |= bit
                 elif not isinstance(a, NUMBERS):
                     values[i] = a = operand(a, self.name)
@@ -629,7 +633,8 @@ class Op:
         self, plan: Plan, args: tuple[Any, ...], values: tuple[Any, ...], outs: tuple[Any, ...],
         params: dict[str, Any], mask: int,
     ) -> Node:  # fmt: skip
-        inputs = tuple([node_of(a) if isinstance(a, Recorded) else v for a, v in zip(args, values, strict=True)])
+        pairs = zip(args, values, strict=True)
+        inputs = tuple([a.node or node_of(a) if isinstance(a, Recorded) else v for a, v in pairs])
         out = outs[0]
         kept = plan.keep(values, outs, len(self.inputs))
         if len(self.outputs) == 1:
