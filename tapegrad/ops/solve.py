@@ -13,7 +13,7 @@ from ..samples import real
 from .discrete import valued
 from .elementwise import H, add, imag_op, multiply, negative, subtract, where_op
 from .index import diagonal, tril
-from .product import cross, dot, matmul_op
+from .product import cross, dot, matmul_op, outer
 from .reduce import sum_op
 from .structure import (
     broadcast_to_op,
@@ -559,7 +559,7 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
     x1, x2 = operand(x1, "outer"), operand(x2, "outer")
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(f"outer: both arrays must have one axis (x1 {x1.shape}, x2 {x2.shape})")
-    return multiply(reshape_op(x1, shape=(x1.size, 1)), reshape_op(x2, shape=(1, x2.size)))
+    return outer(x1, x2)
 
 
 @numpy_name(np.linalg.diagonal)
