@@ -33,6 +33,7 @@ from .registry import (
     alone,
     check_marks,
     node_of,
+    raw,
     restore,
     wrap,
 )
@@ -125,10 +126,6 @@ def _fit(value: Any, source: Node, op: Any, position: int) -> Any:
     if value.shape != wide:
         value = broadcast_to_op(value, shape=wide)
     return value if wide == source.shape else sum_to(value, shape=source.shape)
-
-
-def _plain(g: Any) -> Any:
-    return g._data if isinstance(g, Recorded) else g
 
 
 def _spend(node: Node) -> None:
@@ -453,7 +450,7 @@ class Walk:
                 data = g._data if isinstance(g, Recorded) else g
                 if np.isnan(data).any():
                     hint = ""
-                    if any([np.isinf(_plain(one)).any() for one in (came if type(came) is tuple else (came,))]):
+                    if any([np.isinf(raw(one)).any() for one in (came if type(came) is tuple else (came,))]):
                         hint = (
                             " The gradient that came in holds infinities, as after sqrt or log at 0: for a length use "
                             "tg.hypot, or keep such points out with tg.where before that op."

@@ -16,7 +16,7 @@ from . import func
 from .modes import no_grad
 from .ops.elementwise import imag, real_part
 from .ops.structure import concatenate, reshape
-from .registry import Recorded, wrap
+from .registry import Recorded, raw, wrap
 from .trees import flatten, unflatten
 
 __all__ = ["least_squares", "minimize", "root"]
@@ -101,10 +101,6 @@ def _args(args: Any) -> tuple[Any, ...]:
     return args if isinstance(args, tuple) else (args,)
 
 
-def _plain(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
-
-
 class Kept:
     """A function of a vector that remembers its last value: SciPy asks for the value and the gradient one by one."""
 
@@ -161,7 +157,7 @@ class Objective:
     def _both(self, vector: Vector) -> tuple[float, Vector]:
         with no_grad():  # of what f finds by itself, nobody asks for a gradient here; nor further down
             value, gradient = self.pair(self.layout.tree(vector))
-        return float(_plain(value)), self.layout.flat_tree(gradient)
+        return float(raw(value)), self.layout.flat_tree(gradient)
 
     def value_at(self, vector: Vector) -> float:
         """f, from the evaluation that gives the gradient too."""
@@ -319,7 +315,7 @@ def _limits(pair: Any, shape: tuple[int, ...], dtype: Any, name: str) -> tuple[V
         shape = (2 * math.prod(shape),)
     out = []
     for limit, free in ((low, -np.inf), (high, np.inf)):
-        value = np.asarray(_plain(limit), np.float64)
+        value = np.asarray(raw(limit), np.float64)
         try:
             value = np.broadcast_to(np.where(np.isnan(value), free, value), shape)
         except ValueError:
@@ -412,7 +408,7 @@ class Residuals:
         with no_grad():
             value, derivative = func.linearize(self.vector, tree) if forward else func.vjp(self.vector, tree)
         self.size = value.size
-        return np.array(_plain(value), np.float64), derivative, forward
+        return np.array(raw(value), np.float64), derivative, forward
 
     def value(self, vector: Vector) -> Vector:
         """The results at x."""
@@ -424,7 +420,7 @@ class Residuals:
         n = len(vector)
         with no_grad():
             if forward:
-                columns = [np.array(_plain(derivative(self.layout.tree(v))), np.float64) for v in np.eye(n)]
+                columns = [np.array(raw(derivative(self.layout.tree(v))), np.float64) for v in np.eye(n)]
                 return np.stack(columns, 1) if columns else np.zeros((value.size, 0))
             rows = [self.layout.flat_tree(derivative(v)[0]) for v in np.eye(value.size)]
             return np.stack(rows) if rows else np.zeros((0, n))

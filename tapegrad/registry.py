@@ -99,6 +99,11 @@ def wrap(data: Any, node: Node | None = None) -> Any:
     return t
 
 
+def raw(x: Any) -> Any:
+    """The array in a Tensor; anything else as it is."""
+    return x._data if isinstance(x, Recorded) else x
+
+
 def alone(holder: Any, key: Any, others: int = 0) -> bool:
     """Whether the array or Tensor holder[key] can be written over: nobody sees it but `others` names of the caller."""
     if not isinstance(holder[key], Recorded):

@@ -102,9 +102,7 @@ def unpack(x: Array, store: Array, rows: slice, how: Windows, merged: bool) -> N
         x[:, :, high, low] += columns[:, :, i, j, down, across]
 
 
-def _columns(
-    x: Array, how: Windows, groups: int, dtype: np.dtype[np.generic]
-) -> Iterator[tuple[slice, slice, Array]]:
+def _columns(x: Array, how: Windows, groups: int, dtype: np.dtype[np.generic]) -> Iterator[tuple[slice, slice, Array]]:
     """Walk over blocks of windows, giving (images, outputs, columns).
 
     `outputs` is the range of flat outputs h*W' + w covered. Columns are matrices (N, G, K, outputs) with
@@ -183,9 +181,7 @@ def _pointwise(w: Array, x: Array, out: Array, groups: int) -> None:
     np.matmul(filters, _flat(x, groups, out.dtype), out=out.reshape(n, groups, f // groups, pixels))
 
 
-def _conv_tiled(
-    out: Array, x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> None:
+def _conv_tiled(out: Array, x: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
     """Columns of exact windows, a block at a time."""
     n, f, *size = out.shape
     kernel, size_out, dtype = (w.shape[2], w.shape[3]), (size[0], size[1]), out.dtype
@@ -201,9 +197,7 @@ def _conv_tiled(
 
 
 @two_forms
-def conv_filter(
-    y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+def conv_filter(y: Array, x: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """The adjoint of conv in w: y (N, F, H', W') and x (N, C, H, W) give filters (F, C/groups, *size)."""
     f, size_out, dtype = y.shape[1], (y.shape[2], y.shape[3]), np.result_type(y, x)
     tiles = winograd.suits(x.shape, f, size_out, size, stride, padding, dilation, groups, dtype, for_sum=True)
@@ -213,12 +207,8 @@ def conv_filter(
         if found is not None:
             return found
     if conv_wide.suits(size_out, size, stride, dilation, padding, dtype):
-        return _sum(
-            y, x, size, groups, lambda y, x: conv_wide.filter_sum(y, x, size, padding, dilation, groups, dtype)
-        )
-    return _sum(
-        y, x, size, groups, lambda y, x: _filter_tiled(y, x, size, stride, padding, dilation, groups, dtype)
-    )
+        return _sum(y, x, size, groups, lambda y, x: conv_wide.filter_sum(y, x, size, padding, dilation, groups, dtype))
+    return _sum(y, x, size, groups, lambda y, x: _filter_tiled(y, x, size, stride, padding, dilation, groups, dtype))
 
 
 def _sum(y: Array, x: Array, size: Pair, groups: int, work: Callable[[Array, Array], Array]) -> Array:
@@ -261,9 +251,7 @@ def _filter_tiled(
 
 
 @two_forms
-def conv_image(
-    y: Array, w: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Array:
+def conv_image(y: Array, w: Array, size: Pair, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Array:
     """The adjoint of conv in x: y (N, F, H', W') and w (F, C/groups, KH, KW) give images (N, C, *size)."""
     n, f = y.shape[:2]
     kernel, c, dtype = (w.shape[2], w.shape[3]), groups * w.shape[1], np.result_type(y, w)
@@ -298,9 +286,7 @@ def _turned(w: Array, groups: int) -> Array:
     return turned.reshape(groups * each, f // groups, *kernel)
 
 
-def _image_tiled(
-    out: Array, y: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> None:
+def _image_tiled(out: Array, y: Array, w: Array, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> None:
     """Columns of gradients, a block at a time, added to the pixels that the windows saw."""
     n, f, tall, wide = y.shape
     kernel, dtype = (w.shape[2], w.shape[3]), out.dtype

@@ -26,9 +26,7 @@ _CHANNELS = 1 << 20  # bytes of the image that a depthwise step works on at a ti
 _WASTE = 1.4  # the largest ratio of padded to exact width for which this is worth while
 
 
-def suits(
-    size_out: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding, dtype: np.dtype[Any]
-) -> bool:
+def suits(size_out: Pair, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding, dtype: np.dtype[Any]) -> bool:
     """Whether this is the quicker way: stride 1, no more waste than the copies cost, images not too small."""
     if stride != (1, 1) or dtype.kind != "f" or kernel == (1, 1) or min(map(min, padding)) < 0:
         return False
@@ -104,9 +102,7 @@ def _depthwise_steps(image: _Flat, channels: int, itemsize: int) -> list[slice]:
     return cut(channels, _CHANNELS // max(1, image.area * itemsize))
 
 
-def conv_into(
-    out: Array, x: Array, w: Array, padding: Padding, dilation: Pair, groups: int
-) -> None:
+def conv_into(out: Array, x: Array, w: Array, padding: Padding, dilation: Pair, groups: int) -> None:
     """Correlate images x (N, C, H, W) with filters w (F, C/groups, KH, KW) into out (N, F, H', W'), in its dtype."""
     c, f, kernel, dtype = x.shape[1], w.shape[0], (w.shape[2], w.shape[3]), out.dtype
     if _is_depthwise(f, c, groups):

@@ -176,9 +176,7 @@ def _nearby(mean: Array, rstd: Array, dtype: np.dtype[np.generic]) -> Array:
 
 
 @kernel
-def normalize(
-    x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike
-) -> Array:
+def normalize(x: Array, mean: Array, rstd: Array, weight: Array | None, bias: Array | None, dtype: DTypeLike) -> Array:
     """(x - mean) * rstd * weight + bias, of the shape of x and in `dtype`.
 
     All broadcast to x; weight and bias may be None, and are fastest where they broadcast to the mean.
@@ -233,9 +231,9 @@ def normalize_backward(
     if _is_plain(g, x, mean, rstd):
         a = g if weight is None else g * weight
         z = (x - mean) * rstd
-        return np.asarray(
-            rstd * (a - a.mean(axes, keepdims=True) - z * (a * z).mean(axes, keepdims=True))
-        ).astype(dtype)
+        return np.asarray(rstd * (a - a.mean(axes, keepdims=True) - z * (a * z).mean(axes, keepdims=True))).astype(
+            dtype
+        )
     layout = Layout(x.shape, axes)
     if g.dtype == x.dtype and is_rows(x, mean, weight, None, dtype):
         return _rows_backward(g, x, mean, rstd, weight)
@@ -286,9 +284,7 @@ class _Pulled:
             # With x - mean = apart - rest, the gradient is gain * (by_x * apart + constant + g).
             by_x = -(self.scale[kept] ** 2) * self.dot[kept] / count
             constant = -self.total[kept] / count - by_x * self.rest[kept]
-            by_x, constant, by_all = (
-                self.layout.along(a.astype(self.working)) for a in (by_x, constant, gain[kept])
-            )
+            by_x, constant, by_all = (self.layout.along(a.astype(self.working)) for a in (by_x, constant, gain[kept]))
 
             def image(outer: slice) -> None:
                 apart, place = self.x[outer, kept], out[outer, kept]

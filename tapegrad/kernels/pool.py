@@ -253,9 +253,7 @@ def max_pool_pick(
     return picked
 
 
-def max_pool_index(
-    x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair
-) -> Array:
+def max_pool_index(x: Array, out: Array, kernel: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Array:
     """The flat index h*W + w of each window's first maximum: int64 (N, C, H', W'); -1 for an empty window."""
     number = np.arange(1, x.shape[2] * x.shape[3] + 1, dtype=np.int64).reshape(x.shape[2:])  # (H, W)
     index = max_pool_pick(np.broadcast_to(number, x.shape), x, out, kernel, stride, padding, dilation)
@@ -288,9 +286,7 @@ def _divide(a: Array, divisor: Array | float) -> None:
 
 
 @kernel
-def avg_pool(
-    x: Array, kernel: Pair, stride: Pair, padding: Padding, size_out: Pair, divisor: Array | float
-) -> Array:
+def avg_pool(x: Array, kernel: Pair, stride: Pair, padding: Padding, size_out: Pair, divisor: Array | float) -> Array:
     """Window sums of x (N, C, H, W) over `divisor`, which broadcasts to size_out: (N, C, *size_out)."""
     out = _pool(x, kernel, stride, padding, (1, 1), size_out, np.add, 0)
     _divide(out, divisor)

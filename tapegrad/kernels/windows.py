@@ -16,9 +16,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]  # ((top, bottom), (left, right))
 
 
-def out_size(
-    size: int, kernel: int, stride: int, padding: Pair, dilation: int, ceil_mode: bool = False
-) -> int:
+def out_size(size: int, kernel: int, stride: int, padding: Pair, dilation: int, ceil_mode: bool = False) -> int:
     """Number of windows along one axis of length `size` padded by (before, after)."""
     before, after = padding
     room = size + before + after - dilation * (kernel - 1) - 1

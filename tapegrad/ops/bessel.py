@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import parametric, series
-from ..registry import Recorded, op
+from ..registry import Recorded, op, raw
 from ..samples import positive, real
 from .activation import floats, reals_only
 from .discrete import any_requires_grad
@@ -541,25 +541,21 @@ iti0k0 = declare(
 )  # fmt: skip
 
 
-def _raw(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
-
-
 PARABOLIC = {"v": "the derivatives of parabolic cylinder functions in their order have no closed form"}
 pbdv_op = declare(
     "pbdv", "v x", "The parabolic cylinder function D and its derivative, w'' = (x**2 / 4 - v - 1 / 2) w.",
     outputs="w wp", refused=PARABOLIC,
-    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((x * x * 0.25 - (_raw(v) + 0.5)) * w),
+    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((x * x * 0.25 - (raw(v) + 0.5)) * w),
 )  # fmt: skip
 pbvv_op = declare(
     "pbvv", "v x", "The parabolic cylinder function V and its derivative, w'' = (x**2 / 4 - v - 1 / 2) w.",
     outputs="w wp", refused=PARABOLIC,
-    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((x * x * 0.25 - (_raw(v) + 0.5)) * w),
+    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((x * x * 0.25 - (raw(v) + 0.5)) * w),
 )  # fmt: skip
 pbwa_op = declare(
     "pbwa", "v x", "The parabolic cylinder function W and its derivative, w'' = (v - x**2 / 4) w.",
     outputs="w wp", refused=PARABOLIC,
-    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((_raw(v) - x * x * 0.25) * w),
+    x=lambda g, v, x, w, wp: g[0] * wp + g[1] * ((raw(v) - x * x * 0.25) * w),
 )  # fmt: skip
 for _one in (pbdv_op, pbvv_op, pbwa_op):
     _one.sample(0.7, real(2, 3)).sample(0.3, real()).sample(1.2, real(0, 2))
@@ -567,7 +563,7 @@ for _one in (pbdv_op, pbvv_op, pbwa_op):
 
 def _parabolic(made: Any, v: Any, x: Any) -> Any:
     v, x = weak(v, made.name), inexact(x, made.name)
-    shape = np.broadcast_shapes(np.shape(_raw(v)), x.shape)
+    shape = np.broadcast_shapes(np.shape(raw(v)), x.shape)
     return made(v, x if x.shape == shape else broadcast_to_op(x, shape=shape))
 
 
@@ -593,5 +589,5 @@ _WRIGHT = "the derivatives of Wright's function in its parameters have no closed
 wright_bessel = declare(
     "wright_bessel", "a b x", "Wright's generalized Bessel function, the sum of x**k / (k! gamma(a k + b)).",
     refused={"a": _WRIGHT, "b": _WRIGHT}, likes=(0.5, 1.2, positive()),
-    x=lambda g, a, b, x: mul_no_nan(g, wright_bessel(a, _raw(b) + _raw(a), x)),
+    x=lambda g, a, b, x: mul_no_nan(g, wright_bessel(a, raw(b) + raw(a), x)),
 )  # fmt: skip

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..registry import Recorded, numpy_name, op, wrap
+from ..registry import Recorded, numpy_name, op, raw, wrap
 from ..samples import distinct, positive, real
 from ..tape import state
 from .elementwise import H, absolute, add, divide, multiply, negative, real_part, subtract, where_op
 from .index import diagonal, take_along_op, triu
 from .product import matmul_op
 from .reduce import sum_op
-from .solve import LinAlgError, adjoint, inv_op, matrices, on_lapack, raw, solve_op, squares
+from .solve import LinAlgError, adjoint, inv_op, matrices, on_lapack, solve_op, squares
 from .structure import concatenate_op, expand_dims, squeeze
 
 WAY_OUT = (

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import ARRAY, Recorded, numpy_name, operand, wrap
+from ..registry import ARRAY, Recorded, numpy_name, operand, raw, wrap
 from .elementwise import add, divide, subtract
 from .index import diff, getitem, place
-from .keywords import any_tensor, cast_to, raw
+from .keywords import any_tensor, cast_to
 from .reduce import max, min, sum
 from .spaced import linspace_op
 from .statistics import steps

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import parametric, series
-from ..registry import Recorded, op
+from ..registry import op, raw
 from ..samples import between, positive, real
 from .activation import reals_only
 from .discrete import any_requires_grad
@@ -46,11 +46,6 @@ from .special import (
     weak,
 )
 from .structure import broadcast_to_op
-
-
-def _raw(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
-
 
 # -- hypergeometric functions --------------------------------------------------------------------------------
 
@@ -92,17 +87,17 @@ hyp2f1 = declare(
     "hyp2f1", "a b c z", "The hypergeometric function 2F1(a, b; c; z).",
     refused={"a": _PARAMETERS, "b": _PARAMETERS, "c": _PARAMETERS}, likes=(0.7, 1.3, 2.1, between(-0.9, 0.9)),
     z=lambda g, a, b, c, z: mul_no_nan(
-        g, H(hyp2f1(shifted(a, 1), shifted(b, 1), shifted(c, 1), z) * (_raw(a) * _raw(b) / _raw(c)))
+        g, H(hyp2f1(shifted(a, 1), shifted(b, 1), shifted(c, 1), z) * (raw(a) * raw(b) / raw(c)))
     ),
 )  # fmt: skip
 hyp0f1 = declare(
     "hyp0f1", "v z", "The confluent hypergeometric limit function 0F1(; v; z).", refused={"v": _PARAMETERS},
-    likes=(1.3, real()), z=lambda g, v, z: mul_no_nan(g, H(hyp0f1(shifted(v, 1), z) * (1.0 / _raw(v)))),
+    likes=(1.3, real()), z=lambda g, v, z: mul_no_nan(g, H(hyp0f1(shifted(v, 1), z) * (1.0 / raw(v)))),
 )  # fmt: skip
 hyperu = declare(
     "hyperu", "a b x", "Tricomi's confluent hypergeometric function U(a, b, x).",
     refused={"a": _PARAMETERS, "b": _PARAMETERS}, likes=(0.7, 1.3, positive()),
-    x=lambda g, a, b, x: negative(mul_no_nan(g, hyperu(shifted(a, 1), shifted(b, 1), x) * _raw(a))),
+    x=lambda g, a, b, x: negative(mul_no_nan(g, hyperu(shifted(a, 1), shifted(b, 1), x) * raw(a))),
 )  # fmt: skip
 
 # -- complete elliptic integrals -----------------------------------------------------------------------------
@@ -250,13 +245,13 @@ _DEGREE = {"n": "it is the degree"}
 
 def _below(n: Any) -> Any:
     """The degree of the derivative; 0 for degree 0."""
-    n = _raw(n)
+    n = raw(n)
     return np.where(np.equal(n, 0), 0, n - 1) if np.ndim(n) else (n - 1 if n else n)
 
 
 def _some(n: Any) -> Any:
     """1.0, but 0.0 for degree 0."""
-    n = _raw(n)
+    n = raw(n)
     return np.not_equal(n, 0) * 1.0 if np.ndim(n) else float(n != 0)
 
 
@@ -271,14 +266,14 @@ def _polynomial(name: str, doc: str, slope: Callable[[Any, Any], Any]) -> Any:
 
 eval_chebyt = _polynomial(
     "eval_chebyt", "The Chebyshev polynomial of the first kind.",
-    lambda n, x: eval_chebyu(_below(n), x) * (_raw(n) * 1.0),
+    lambda n, x: eval_chebyu(_below(n), x) * (raw(n) * 1.0),
 )  # fmt: skip
 eval_chebyu = _polynomial(
     "eval_chebyu", "The Chebyshev polynomial of the second kind.", lambda n, x: eval_gegenbauer(_below(n), 2.0, x) * 2.0
 )
 eval_chebyc = _polynomial(
     "eval_chebyc", "The Chebyshev polynomial of the first kind on [-2, 2], twice that of x / 2.",
-    lambda n, x: eval_chebys(_below(n), x) * (_raw(n) * 1.0),
+    lambda n, x: eval_chebys(_below(n), x) * (raw(n) * 1.0),
 )  # fmt: skip
 eval_chebys = _polynomial(
     "eval_chebys", "The Chebyshev polynomial of the second kind on [-2, 2].",
@@ -286,7 +281,7 @@ eval_chebys = _polynomial(
 )  # fmt: skip
 eval_sh_chebyt = _polynomial(
     "eval_sh_chebyt", "The Chebyshev polynomial of the first kind on [0, 1].",
-    lambda n, x: eval_sh_chebyu(_below(n), x) * (_raw(n) * 2.0),
+    lambda n, x: eval_sh_chebyu(_below(n), x) * (raw(n) * 2.0),
 )  # fmt: skip
 eval_sh_chebyu = _polynomial(
     "eval_sh_chebyu", "The Chebyshev polynomial of the second kind on [0, 1].",
@@ -304,18 +299,18 @@ eval_laguerre = _polynomial(
 )
 eval_hermite = _polynomial(
     "eval_hermite", "The Hermite polynomial of the physicists.",
-    lambda n, x: eval_hermite(_below(n), x) * (_raw(n) * 2.0),
+    lambda n, x: eval_hermite(_below(n), x) * (raw(n) * 2.0),
 )  # fmt: skip
 eval_hermitenorm = _polynomial(
     "eval_hermitenorm", "The Hermite polynomial of the statisticians.",
-    lambda n, x: eval_hermitenorm(_below(n), x) * (_raw(n) * 1.0),
+    lambda n, x: eval_hermitenorm(_below(n), x) * (raw(n) * 1.0),
 )  # fmt: skip
 _POWER = "the derivatives of orthogonal polynomials in their parameters are not known here"
 eval_gegenbauer = declare(
     "eval_gegenbauer", "n alpha x", "The Gegenbauer polynomial.", refused={**_DEGREE, "alpha": _POWER},
     likes=(3, 0.7, between(-0.9, 0.9)),
     x=lambda g, n, alpha, x: g * H(
-        eval_gegenbauer(_below(n), shifted(alpha, 1), x) * (_some(n) * 2.0 * _raw(alpha))
+        eval_gegenbauer(_below(n), shifted(alpha, 1), x) * (_some(n) * 2.0 * raw(alpha))
     ),
 )  # fmt: skip
 eval_genlaguerre = declare(
@@ -328,13 +323,13 @@ eval_jacobi = declare(
     likes=(3, 0.7, 1.2, between(-0.9, 0.9)),
     x=lambda g, n, alpha, beta, x: g * H(
         eval_jacobi(_below(n), shifted(alpha, 1), shifted(beta, 1), x)
-        * (_some(n) * 0.5 * (_raw(n) + _raw(alpha) + _raw(beta) + 1.0))
+        * (_some(n) * 0.5 * (raw(n) + raw(alpha) + raw(beta) + 1.0))
     ),
 )  # fmt: skip
 
 
 def _sh_jacobi_rule(g: Any, n: Any, p: Any, q: Any, x: Any) -> Any:
-    n, p, q = _raw(n), _raw(p), _raw(q)
+    n, p, q = raw(n), raw(p), raw(q)
     scale = (n + p) * _some(n) / scipy_special("binom").binom(2.0 * n + p - 1.0, n * 1.0)
     return g * H(eval_jacobi(_below(n), p - q + 1.0, q * 1.0, x * 2.0 - 1.0) * scale)
 
@@ -376,7 +371,7 @@ def shifted_chebyshev_polynomial_w(x: Any, n: Any) -> Any:
 
 def _lpmv_rule(g: Any, m: Any, v: Any, x: Any) -> Any:
     """From P of order m = (-1)**m (2 m - 1)!! (1 - x**2)**(m / 2) times the Gegenbauer polynomial of m + 1 / 2."""
-    m, v = np.asarray(_raw(m), float), np.asarray(_raw(v), float)
+    m, v = np.asarray(raw(m), float), np.asarray(raw(v), float)
     special = scipy_special("lpmv")
     k = abs(m)
     scale = (-1.0) ** k * special.gamma(2 * k + 1) / (2.0**k * special.gamma(k + 1))
@@ -406,7 +401,7 @@ def _sph_harm(n: Any, m: Any, theta: Any, phi: Any) -> Any:
 
 def _sph_theta(g: Any, n: Any, m: Any, theta: Any, phi: Any) -> Any:
     """From the operators that move m up and down, e**(+-i phi) (d/dtheta +- i cot(theta) d/dphi)."""
-    n, m = np.asarray(_raw(n)), np.asarray(_raw(m))
+    n, m = np.asarray(raw(n)), np.asarray(raw(m))
     turn = exp(multiply(phi, -1j))
     up = sph_harm_y_op(n, np.minimum(m + 1, n), theta, phi) * turn * np.sqrt((n - m) * (n + m + 1) + 0.0)
     down = sph_harm_y_op(n, np.maximum(m - 1, -n), theta, phi) * H(turn) * np.sqrt((n + m) * (n - m + 1) + 0.0)
@@ -416,7 +411,7 @@ def _sph_theta(g: Any, n: Any, m: Any, theta: Any, phi: Any) -> Any:
 sph_harm_y_op = declare(
     "sph_harm_y", "n m theta phi", "The spherical harmonic of degree n and order m, a complex number.", _sph_harm,
     refused={"n": "it is an integer", "m": "it is an integer"}, likes=(2, 1, between(0.3, 2.8), real()),
-    theta=_sph_theta, phi=lambda g, m, out: g * H(out * (_raw(m) * 1j)),
+    theta=_sph_theta, phi=lambda g, m, out: g * H(out * (raw(m) * 1j)),
 )  # fmt: skip
 
 

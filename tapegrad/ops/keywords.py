@@ -11,18 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import Recorded, operand
+from ..registry import Recorded, operand, raw
 from ..tape import state
 from .discrete import any_requires_grad
 from .elementwise import where_op
 from .structure import Axes, canonical_axes, cast, deliver
 
 NOT_GIVEN = np._NoValue
-
-
-def raw(x: Any) -> Any:
-    """The array in a Tensor; anything else as it is."""
-    return x._data if isinstance(x, Recorded) else x
 
 
 def cast_to(x: Any, dtype: Any) -> Any:

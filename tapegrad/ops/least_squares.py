@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import Recorded, numpy_name, op, operand
+from ..registry import Recorded, numpy_name, op, operand, raw
 from ..samples import real
 from .elementwise import add, multiply, negative, subtract
 from .factor import svdvals_op
 from .product import matmul_op
-from .solve import RANK_2, LinAlgError, adjoint, floats, matrices, on_lapack, pinv_op, pinv_rule, raw
+from .solve import RANK_2, LinAlgError, adjoint, floats, matrices, on_lapack, pinv_op, pinv_rule
 from .structure import expand_dims, squeeze
 
 EPS = float(np.finfo(np.float64).eps)  # NumPy works in double precision whatever the dtype, and counts by it

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import Recorded, op, operand, wrap
+from ..registry import Recorded, op, operand, raw, wrap
 from ..samples import real
 from .elementwise import H, add, multiply, negative, subtract, where_op
 from .factor import SPREAD, cholesky_op
 from .factor import SQUARE as GENERAL
 from .index import take_along_op, tril, triu
 from .product import kron, matmul_op
-from .solve import LinAlgError, adjoint, inv_op, matrices, on_lapack, one_dtype, raw, solve, spread_out, squares, turned
+from .solve import LinAlgError, adjoint, inv_op, matrices, on_lapack, one_dtype, solve, spread_out, squares, turned
 from .structure import broadcast_to_op, cast, concatenate_op, expand_dims, reshape_op, squeeze, transpose_op
 
 SMALL = 32  # rows up to which NumPy's loops over stacks are faster than SciPy's, and single matrices not much slower

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import registry
 from ..kernels.series import gauss
-from ..registry import Recorded, op
+from ..registry import Recorded, op, raw
 from ..samples import real
 from ..tape import state
 from .elementwise import H, add, imag_op, multiply, negative, real_op, real_part, subtract
@@ -32,7 +32,7 @@ from .matrix_equation import (
     solve_sylvester_op,
 )
 from .product import matmul_op
-from .solve import LinAlgError, adjoint, matrix_power, on_lapack, raw, solve, squares, turned
+from .solve import LinAlgError, adjoint, matrix_power, on_lapack, solve, squares, turned
 from .structure import expand_dims, reshape_op
 
 

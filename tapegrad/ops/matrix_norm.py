@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..kernels import products
-from ..registry import numpy_name, op, operand
+from ..registry import numpy_name, op, operand, raw
 from ..samples import distinct, positive, real
 from .elementwise import H, absolute, add, divide, multiply, real_part, where_op
 from .factor import evened, svdvals_op
 from .keywords import plain_number
 from .reduce import aligned, count_of, max_op, min_op, sum_op
-from .solve import LinAlgError, inv_op, matrices, raw, squares
+from .solve import LinAlgError, inv_op, matrices, squares
 from .structure import canonical_axes, cast, moveaxis, reshape_op
 
 INF = math.inf

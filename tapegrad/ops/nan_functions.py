@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import numpy_name, operand, wrap
+from ..registry import numpy_name, operand, raw, wrap
 from .discrete import valued
 from .elementwise import isnan, logical_and, logical_not, where_op
-from .keywords import NOT_GIVEN, any_tensor, by_numpy, cast_to, follows, give, given, kept, masked, raw, reduced
+from .keywords import NOT_GIVEN, any_tensor, by_numpy, cast_to, follows, give, given, kept, masked, reduced
 from .reduce import (
     about_mean,
     counts,

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import ARRAY, Recorded, numpy_name, op, operand, wrap
+from ..registry import ARRAY, Recorded, numpy_name, op, operand, raw, wrap
 from ..samples import real
 from .elementwise import H, add, div_no_nan, divide, multiply, negative, real_part, sqrt, square, subtract
 from .index import pad_op, place
 from .least_squares import lstsq
 from .product import matmul_op, outer
 from .reduce import sum_op
-from .solve import adjoint, inv_op, raw
+from .solve import adjoint, inv_op
 from .structure import atleast_1d, cast, concatenate_op, expand_dims, flip_op, reshape_op, stack_op, transpose
 
 LinAlgError = np.linalg.LinAlgError

@@ -15,12 +15,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..kernels import products
-from ..registry import Slice, numpy_name, op, operand
+from ..registry import Slice, numpy_name, op, operand, raw
 from ..samples import real
 from .discrete import valued
 from .elementwise import H, conjugate, multiply
 from .index import diagonal, getitem
-from .keywords import raw
 from .reduce import sum_op
 from .structure import (
     canonical_axis,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.softmax import softmax
-from ..registry import Recorded, numpy_name, op, operand, wrap
+from ..registry import Recorded, numpy_name, op, operand, raw, wrap
 from ..samples import between, bools, complexes, distinct, real
 from .elementwise import (
     H,
@@ -42,7 +42,6 @@ from .keywords import (
     kept,
     masked,
     plain_number,
-    raw,
     reduced,
 )
 from .scan import after, before, cumprod_op, cumsum_op

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..registry import ARRAY, Recorded, numpy_name, op, operand, wrap
+from ..registry import ARRAY, Recorded, numpy_name, op, operand, raw, wrap
 from ..samples import ints, real
 from ..tape import state
 from .discrete import any_requires_grad
 from .elementwise import equal, where_op
 from .index import getitem, setitem
-from .keywords import any_tensor, cast_to, in_dtype, raw
+from .keywords import any_tensor, cast_to, in_dtype
 from .sets import in_kind
 from .structure import (
     broadcast_to_op,

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import ARRAY, Recorded, Slice, numpy_name, operand, wrap
+from ..registry import ARRAY, Recorded, Slice, numpy_name, operand, raw, wrap
 from .index import getitem
-from .keywords import any_tensor, cast_to, raw
+from .keywords import any_tensor, cast_to
 from .structure import canonical_axis, concatenate, reshape_op
 
 _numpys: Any = np.unique  # its types tell apart more calls than there are here

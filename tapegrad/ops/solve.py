@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels import minors, products
-from ..registry import Recorded, numpy_name, op, operand
+from ..registry import Recorded, numpy_name, op, operand, raw
 from ..samples import real
 from .discrete import valued
 from .elementwise import H, add, imag_op, multiply, negative, subtract, where_op
@@ -30,11 +30,6 @@ from .structure import (
 
 LinAlgError = np.linalg.LinAlgError
 LARGE = 64  # rows from which LAPACK is worth more than one thread
-
-
-def raw(x: Any) -> Any:
-    """The plain array."""
-    return x._data if isinstance(x, Recorded) else x
 
 
 def adjoint(x: Any) -> Any:

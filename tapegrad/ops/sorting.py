@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import numpy_name, op, operand
+from ..registry import numpy_name, op, operand, raw
 from ..samples import distinct
 from .index import add_along, take_along_op
-from .keywords import raw
 from .structure import canonical_axis, cast, reshape_op
 
 KINDS = "quicksort, heapsort, mergesort, stable"

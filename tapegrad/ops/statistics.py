@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import Recorded, numpy_name, op, operand, wrap
+from ..registry import Recorded, numpy_name, op, operand, raw, wrap
 from ..samples import between, real
 from .elementwise import H, add, clip_op, conjugate, divide, imag, multiply, real_part, sqrt, subtract, where_op
 from .index import diagonal, take_along_op
-from .keywords import NOT_GIVEN, cast_to, give, in_dtype, kept, raw
+from .keywords import NOT_GIVEN, cast_to, give, in_dtype, kept
 from .nan_functions import nanmean
 from .product import matmul_op
 from .reduce import average, count_of, dropped, kept_shape, mean_op, sum_op, weights_along

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..registry import Leaf, Recorded, numpy_name, op, operand, wrap
+from ..registry import Leaf, Recorded, numpy_name, op, operand, raw, wrap
 from ..samples import real
 
 Axes = Any  # an int, a sequence of them, or None for all
@@ -255,13 +255,9 @@ def reshape(
         out = reshape_op(x, shape=_known(shape, x.size))
     if copy:
         return laid_out(out, order="F" if order == "F" or (order == "A" and _fortran(x)) else "C")
-    if copy is False and not np.may_share_memory(_raw(out), _raw(x)) and x.size:
+    if copy is False and not np.may_share_memory(raw(out), raw(x)) and x.size:
         raise ValueError(f"reshape: {x.shape} cannot become {shape} without a copy; leave copy=False out")
     return out
-
-
-def _raw(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
 
 
 def _fortran(x: Any) -> bool:
@@ -286,7 +282,7 @@ def ravel(a: Any, order: str = "C") -> Any:
     """All elements in one axis."""
     a = operand(a, "ravel")
     if order == "K":  # as they lie in memory, whatever the sign of the strides
-        a, order = transpose_op(a, axes=_as_they_lie(_raw(a))), "C"
+        a, order = transpose_op(a, axes=_as_they_lie(raw(a))), "C"
     return reshape(a, (a.size,), order=order)
 
 
@@ -697,7 +693,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
         raise ValueError(f"copy: order {order!r} is not one of 'C', 'F', 'A', 'K'")
     if order == "A":
         order = "F" if _fortran(a) else "C"
-    flags = _raw(a).flags
+    flags = raw(a).flags
     if order == "K" or (flags.f_contiguous if order == "F" else flags.c_contiguous):
         return cast(a, dtype=a.dtype)
     return laid_out(a, order=order)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import ARRAY, BY_NUMPY, WITHOUT, Recorded, Slice, op, operand, wrap
+from ..registry import ARRAY, BY_NUMPY, WITHOUT, Recorded, Slice, op, operand, raw, wrap
 from ..samples import distinct, real
 from .elementwise import divide, multiply, negative, where_op
 from .index import getitem, place, setitem
@@ -34,10 +34,6 @@ __all__ = ["accumulate", "at", "outer", "reduce", "reduceat"]
 Function = Callable[..., Any]
 Extremum = (np.maximum, np.minimum, np.fmax, np.fmin)
 LN2 = math.log(2.0)
-
-
-def _raw(x: Any) -> Any:
-    return x._data if isinstance(x, Recorded) else x
 
 
 def _follows(ufunc: Any, *xs: Any) -> bool:
@@ -67,7 +63,7 @@ def running_extremum(x, *, axis, ufunc):
 
 def _running_rule(g: Any, x: Any, out: Any, axis: int) -> Any:
     """Each y[i] gives g[i] / k to the k elements up to i that have its value: a sum from the back, run by run."""
-    x, y = np.moveaxis(_raw(x), axis, 0), np.moveaxis(_raw(out), axis, 0)
+    x, y = np.moveaxis(raw(x), axis, 0), np.moveaxis(raw(out), axis, 0)
     one = [_same(y[1:], y[:-1])] if len(y) else []
     goes_on = np.concatenate([*one, np.zeros((1, *y.shape[1:]), bool)])[: len(y)]  # whether y[i + 1] is y[i]
     holds = _same(x, y)
@@ -95,7 +91,7 @@ def add_reduceat(x, indices, *, axis):
 
 
 def _reduceat_rule(g: Any, indices: Any, x_shape: tuple[int, ...], axis: int) -> Any:
-    stretch, at = _stretches(_raw(indices), x_shape[axis])
+    stretch, at = _stretches(raw(indices), x_shape[axis])
     ahead = (Slice(None, None, None),) * axis
     return place(getitem(g, stretch, index=(*ahead, ARRAY)), at, index=(*ahead, ARRAY), shape=x_shape)
 
@@ -128,10 +124,10 @@ def reduce(
     if direct is not None:
         return direct(array, axis, dtype, out, keepdims, initial, where)
     start = initial if initial is NOT_GIVEN or initial is None else operand(initial, name)
-    options: dict[str, Any] = {} if start is NOT_GIVEN else {"initial": None if start is None else _raw(start)[()]}
+    options: dict[str, Any] = {} if start is NOT_GIVEN else {"initial": None if start is None else raw(start)[()]}
     if where is not True:
-        options["where"] = _raw(operand(where, name))
-    plain = ufunc.reduce(_raw(array), axis=axis, dtype=dtype, keepdims=keepdims, **options)  # and NumPy's own errors
+        options["where"] = raw(operand(where, name))
+    plain = ufunc.reduce(raw(array), axis=axis, dtype=dtype, keepdims=keepdims, **options)  # and NumPy's own errors
     if not _follows(ufunc, array, start):
         tensor = any([isinstance(x, Recorded) for x in (array, start, where)])
         return deliver(wrap(plain) if tensor else np.asarray(plain), out, name)
@@ -151,9 +147,9 @@ def reduce(
 def _without_nan(ufunc: Any, x: Any, axis: Any, keepdims: bool, start: Any, where: Any) -> Any:
     """fmax.reduce and fmin.reduce: the extremum of what is not nan, nan where nothing else is."""
     worst = -math.inf if ufunc is np.fmax else math.inf
-    counts = ~np.isnan(_raw(x))
+    counts = ~np.isnan(raw(x))
     if where is not True:
-        counts = counts & _raw(operand(where))
+        counts = counts & raw(operand(where))
     y = (max if ufunc is np.fmax else min)(x, axis, None, keepdims, worst if start is NOT_GIVEN else start, counts)
     nothing = ~np.any(counts, axis=axis, keepdims=keepdims)
     return y if start is not NOT_GIVEN or not np.any(nothing) else where_op(nothing, math.nan, y)
@@ -168,7 +164,7 @@ def _fold(ufunc: Any, x: Any, axis: Any, keepdims: bool, start: Any, where: Any,
     rows = reshape_op(transpose_op(x, axes=axes + rest), shape=(math.prod([x.shape[i] for i in axes]), *lengths))
     counts = None
     if where is not True:
-        mask = np.broadcast_to(_raw(operand(where)), x.shape)
+        mask = np.broadcast_to(raw(operand(where)), x.shape)
         counts = mask.transpose(axes + rest).reshape(rows.shape)
     identity = ufunc.identity
     if ufunc in (np.logaddexp, np.logaddexp2) and start is None and counts is None and len(rows):
@@ -193,7 +189,7 @@ def accumulate(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: An
     """ufunc.accumulate: the results of reduce so far, along an axis."""
     name = f"numpy.{ufunc.__name__}.accumulate"
     array = operand(array, name)
-    plain = ufunc.accumulate(_raw(array), axis=axis, dtype=dtype)
+    plain = ufunc.accumulate(raw(array), axis=axis, dtype=dtype)
     if not _follows(ufunc, array):
         return deliver(wrap(plain) if isinstance(array, Recorded) else plain, out, name)
     axis = canonical_axis(axis, array.ndim, name)
@@ -216,8 +212,8 @@ def reduceat(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any = N
     """ufunc.reduceat: reduce over each stretch of an axis that starts at one of `indices`."""
     name = f"numpy.{ufunc.__name__}.reduceat"
     array = operand(array, name)
-    places = np.asarray(_raw(operand(indices, name)))
-    plain = ufunc.reduceat(_raw(array), places, axis=axis, dtype=dtype)
+    places = np.asarray(raw(operand(indices, name)))
+    plain = ufunc.reduceat(raw(array), places, axis=axis, dtype=dtype)
     if not _follows(ufunc, array):
         tensor = isinstance(array, Recorded) or isinstance(indices, Recorded)
         return deliver(wrap(plain) if tensor else plain, out, name)
@@ -254,11 +250,11 @@ def at(ufunc: Any, a: Any, indices: Any, b: Any = None) -> None:
         raise TypeError(
             f"{name}: the array written to is an ndarray, which cannot carry the gradient of a Tensor; make it a Tensor"
         )
-    index = tuple([_raw(i) for i in indices]) if type(indices) is tuple else _raw(indices)
+    index = tuple([raw(i) for i in indices]) if type(indices) is tuple else raw(indices)
     index = np.asarray(index) if type(index) is list else index
     other = None if b is None else operand(b, name)
     after = np.array(a._data)
-    ufunc.at(after, index, *([] if other is None else [_raw(other)]))  # NumPy's own errors, before anything changes
+    ufunc.at(after, index, *([] if other is None else [raw(other)]))  # NumPy's own errors, before anything changes
     a._writable(name)  # type: ignore[attr-defined]
     if not _follows(ufunc, a, other):
         a._become(wrap(after), name)  # type: ignore[attr-defined]

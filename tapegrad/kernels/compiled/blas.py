@@ -40,9 +40,7 @@ def _gemm(context: Any, where: Any, turned: Any, m: Any, n: Any, k: Any, a: Any,
     turned: 0 for neither, 1 for a and 2 for b stored as its transpose. beta gives the type, of 4 or 8 bytes.
     """
     size, pointer = types.int64, types.uintp
-    signature = types.void(
-        size, size, size, size, size, pointer, size, pointer, size, beta, pointer, size
-    )
+    signature = types.void(size, size, size, size, size, pointer, size, pointer, size, beta, pointer, size)
 
     def code(target: Any, builder: Any, signature: Any, args: Any) -> Any:
         where, turned, m, n, k, a, lda, b, ldb, beta, c, ldc = args

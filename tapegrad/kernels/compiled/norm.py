@@ -201,9 +201,7 @@ class _Image(NamedTuple):
     by_statistic: bool  # the weight, if there is one, is one number for each statistic and not in the sums
 
 
-def _image(
-    g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]
-) -> _Image | None:
+def _image(g: Array, x: Array, mean: Array, rstd: Array, weight: Array | None, axes: Sequence[int]) -> _Image | None:
     """The two sums that a norm's gradient needs, and the gradient while x and g are in the cache."""
     if not real(g, x) or not _are_floats(mean, rstd, weight) or g.shape != x.shape:
         return None
