@@ -249,6 +249,34 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     return vector_length(x, ord, canonical_axes(axis, x.ndim, "vector_norm"), bool(keepdims))
 
 
+@op()
+def where_finite(y, x):
+    """y (...), of matrices x (..., m, n). Where it is infinite it has no derivative: to ask for one is a LinAlgError."""
+    return np.array(y)
+
+
+def _where_finite_back(g: Any, y: Any) -> Any:
+    _refuse_infinite(y, raw(g) != 0)
+    return g
+
+
+def _where_finite_ahead(tangents: Any, y: Any) -> Any:
+    _refuse_infinite(y, (raw(tangents[1]) != 0).any((-2, -1)))
+    return tangents[0]
+
+
+def _refuse_infinite(y: Any, asked: Any) -> None:
+    if (np.isinf(raw(y)) & asked).any():
+        raise LinAlgError(
+            "cond: the condition number of a singular matrix is infinite, and has no derivative there; its reciprocal, "
+            "cond(x, -2), is 0"
+        )
+
+
+where_finite.vjp(y=_where_finite_back, x=None).jvp(_where_finite_ahead)
+where_finite.sample(real(3), real(3, 2, 2)).sample(real(), real(2, 2))
+
+
 @numpy_name(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """The condition number of matrices (..., m, n) -> (...): the norm times that of the inverse, inf if singular.
@@ -272,4 +300,5 @@ def cond(x: Any, p: Any = None) -> Any:
             y = multiply(norm(x, p, (-2, -1)), norm(inverse, p, (-2, -1)))
             y = where_op(singular, np.nan, y) if np.any(singular) else y
     none = np.isnan(raw(y)) & ~np.isnan(raw(x)).any((-2, -1))
-    return where_op(none, INF, y) if none.any() else y
+    y = where_op(none, INF, y) if none.any() else y
+    return where_finite(y, x) if np.isinf(raw(y)).any() else y
