@@ -251,7 +251,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
 
 @op()
 def where_finite(y, x):
-    """y (...), of matrices x (..., m, n). It has no derivative where it is infinite: to ask for one is a LinAlgError."""
+    """y (...), of matrices x (..., m, n), which has no derivative where it is infinite: that is a LinAlgError."""
     return np.array(y)
 
 
