@@ -167,6 +167,7 @@ from .ops.incomplete import (
     stdtr,
     stdtrit,
 )
+from .ops.reduce import logsumexp
 from .ops.special import (
     boxcox,
     boxcox1p,
@@ -192,7 +193,6 @@ from .ops.special import (
     log_ndtr,
     log_softmax,
     logit,
-    logsumexp,
     ndtr,
     ndtri,
     ndtri_exp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from typing import Any
 
@@ -487,3 +488,12 @@ def test_logsumexp_with_weights_is_scipys():
     assert gradcheck(lambda x: logsumexp(x, return_sign=True), [z])
     gone = tg.tensor([0.0, 2000.0], requires_grad=True)
     assert tg.grad(logsumexp(gone, b=np.array([1.0, 0.0])), gone).tolist() == [1.0, 0.0]
+    beyond, weights = tg.tensor([1000.0, 0.0], requires_grad=True), tg.tensor([0.0, 1.0], requires_grad=True)
+    y = logsumexp(beyond, b=weights)  # what weighs nothing sets no scale
+    assert y.item() == 0.0
+    assert [g.tolist() for g in tg.grad(y, [beyond, weights])] == [[0.0, 1.0], [math.inf, 1.0]]
+    nothing = tg.tensor(np.full((2, 2), [[-math.inf], [0.5]]), requires_grad=True)
+    for options in ({"b": np.array([2.0, 2.0])}, {"return_sign": True}):
+        y = logsumexp(nothing, 1, **options)
+        y = y[0] if isinstance(y, tuple) else y
+        assert tg.grad(y.sum(), nothing).tolist() == [[0.5, 0.5], [0.5, 0.5]]

@@ -630,6 +630,9 @@ def logsumexp(
         terms = where_op(over, math.inf, exp(where_op(over, 0.0, off))) if over.any() else exp(off)
         total = sum_op(mul_no_nan(b, terms), axis=axes, keepdims=True)
         y = add(log(absolute(total) if return_sign else total), best)
+    gone = np.all(raw(a) == -np.inf, axis=axes, keepdims=True)
+    if gone.any():  # the shares of the gradient are equal there, as without weights
+        y = where_op(gone, logsumexp_op(a, axis=axes, keepdims=True), y)
     phase = sign(total)
     if not keepdims:
         y, phase = reshape_op(y, shape=dropped(a.shape, axes)), reshape_op(phase, shape=dropped(a.shape, axes))

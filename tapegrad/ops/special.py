@@ -53,12 +53,10 @@ from .elementwise import (
     sign_op,
     sin,
     square,
-    subtract,
     where_op,
 )
-from .reduce import logsumexp as log_of_sum
-from .reduce import softmax_op, sum_op
-from .structure import Axes, canonical_axes, cast, reshape_op
+from .reduce import softmax_op
+from .structure import Axes, canonical_axes, cast
 
 SCIPY: dict[str, Callable[..., Any]] = {}  # names in scipy.special, or of its ufuncs -> ours
 LN10, DEGREE = math.log(10.0), math.pi / 180.0
@@ -725,36 +723,6 @@ def ndtr(x: Any) -> Any:
     """The share of a standard normal distribution that lies below x; complex x needs SciPy."""
     x = inexact(x, "ndtr")
     return complex_erfc(x * (-1.0 / ROOT_2)) * 0.5 if is_complex(x) else ndtr_op(x)
-
-
-def logsumexp(a: Any, axis: Axes = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
-    """log(sum(b e**a)) over axes (None: all), without overflow; with return_sign that of the size, and the sign.
-
-    scipy.special.logsumexp is no ufunc and cannot be called on a Tensor.
-    """
-    if b is None and not return_sign:
-        return log_of_sum(a, axis, None, keepdims)
-    a = inexact(a, "logsumexp")
-    b = operand(1.0 if b is None else b, "logsumexp")
-    raw_a, raw_b = np.broadcast_arrays(*[t._data if isinstance(t, Recorded) else t for t in (a, b)])
-    axes = canonical_axes(axis, raw_a.ndim, "logsumexp") if raw_a.ndim else ()
-    counts = raw_b != 0  # what has no weight must not set the scale
-    best = np.max(np.where(counts, raw_a.real, -np.inf), axis=axes, keepdims=True, initial=-np.inf)
-    best = np.where(np.isfinite(best), best, 0).astype(raw_a.real.dtype)
-    most = 80.0 if raw_a.real.dtype == np.float32 else 700.0
-    rest = where_op(~counts & (raw_a.real - best > most), most, subtract(a, best))
-    total = sum_op(mul_no_nan(b, exp(rest)), axis=axes, keepdims=True)
-    none = equal(total, 0)
-    if return_sign:
-        size = absolute(total)
-        sign = div_no_nan(total, size) if is_complex(total) else sign_op(total)
-        parts = [where_op(none, -math.inf, log(where_op(none, 1.0, size)) + best), sign]
-    else:
-        parts = [where_op(none, -math.inf, log_or_infinity(where_op(none, 1.0, total)) + best)]
-    if not keepdims:
-        shape = tuple(n for i, n in enumerate(raw_a.shape) if i not in axes)
-        parts = [reshape_op(part, shape=shape) for part in parts]
-    return tuple(parts) if return_sign else parts[0]
 
 
 def softmax(x: Any, axis: Axes = None) -> Any:
