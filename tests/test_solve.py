@@ -183,6 +183,9 @@ def test_slogdet_of_a_stack_with_singular_matrices():
     t = leaf(stack)
     with pytest.raises(LinAlgError, match="singular"):
         push([np.linalg.slogdet(t).logabsdet], [t], [np.ones_like(stack)])
+    for move in (np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [1.0, 0.0]])):  # whose traces are 0
+        with pytest.raises(LinAlgError, match="singular"):
+            tg.func.jvp(lambda x: np.linalg.slogdet(x).logabsdet, (np.diag([1.0, 0.0]),), (move,))
 
 
 # -- inv and solve -------------------------------------------------------------------------------------------

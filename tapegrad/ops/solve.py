@@ -284,7 +284,7 @@ def slogdet_op(a):
 
 @op("linear")
 def at_regular(g, singular):
-    """g itself, a number for each matrix; a LinAlgError if it is not 0 for one that is singular."""
+    """g (..., n, n) itself; a LinAlgError if it is not 0 for a matrix that is singular."""
     if g[singular].any():
         raise LinAlgError(
             "slogdet: a matrix is singular, where the logarithm of its determinant has no derivative; det has one, the "
@@ -293,7 +293,7 @@ def at_regular(g, singular):
     return g.copy()
 
 
-at_regular.vjp(g=lambda g, singular: at_regular(g, singular)).sample(real(2, 3), np.zeros((2, 3), bool))
+at_regular.vjp(g=lambda g, singular: at_regular(g, singular)).sample(real(2, 3, 3), np.zeros(2, bool))
 
 
 def _slogdet_rule(g: Any, a: Any, sign: Any) -> Any:
@@ -302,9 +302,9 @@ def _slogdet_rule(g: Any, a: Any, sign: Any) -> Any:
         g = add(g, multiply(imag_op(multiply(H(sign), g_sign)), 1j))
     singular = raw(sign) == 0
     if singular.any():
-        g = at_regular(g, singular)
         a = where_op(singular[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a)
-    return multiply(expand_dims(g, (-2, -1)), adjoint(inv_op(a)))
+    y = multiply(expand_dims(g, (-2, -1)), adjoint(inv_op(a)))
+    return at_regular(y, singular) if singular.any() else y  # transposed, in forward mode, it gets the direction
 
 
 slogdet_op.vjp(a=_slogdet_rule)
