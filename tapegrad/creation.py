@@ -10,7 +10,18 @@ import numpy as np
 from .ops import spaced
 from .ops.structure import broadcast_to_op, cast
 from .ops.structure import copy as _copy
-from .registry import BY_NUMPY, WITHOUT, Leaf, Recorded, array_of, numpy_name, operand, refuse, stack_nested
+from .registry import (
+    BY_NUMPY,
+    WITHOUT,
+    Leaf,
+    Recorded,
+    array_of,
+    native,
+    numpy_name,
+    operand,
+    refuse,
+    stack_nested,
+)
 from .tensor import Tensor
 
 __all__ = [
@@ -26,9 +37,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
 
 
 def _adopt(a: Any, requires_grad: bool = False, shared: bool = False) -> Tensor:
-    """A leaf around an array, without a copy."""
+    """A leaf around an array, without a copy unless its bytes lie the other way round."""
     t = Tensor.__new__(Tensor)
-    t._set(a if type(a) is np.ndarray else np.asarray(a), Leaf(made=True, shared=shared), requires_grad, None)
+    t._set(native(a if type(a) is np.ndarray else np.asarray(a)), Leaf(made=True, shared=shared), requires_grad, None)
     return t
 
 
@@ -37,16 +48,20 @@ def asarray(a: Any, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
     if isinstance(a, (list, tuple)) and _holds(a):
         a = stack_nested(a, "asarray")
     if isinstance(a, Recorded):
-        if dtype is not None and a.dtype != np.dtype(dtype):
-            return cast(a, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+        dtype = None if dtype is None else np.dtype(dtype).newbyteorder("=")
+        if dtype is not None and a.dtype != dtype:
+            return cast(a, dtype=dtype)  # type: ignore[no-any-return]
         return a.copy() if copy else a  # type: ignore[attr-defined, return-value]
-    return _shared(a, array_of(a, "asarray", dtype, copy), "asarray")
+    return _shared(a, array_of(a, "asarray", dtype, copy), copy, "asarray")
 
 
-def _shared(given: Any, out: Any, name: str) -> Tensor:
+def _shared(given: Any, out: Any, copy: bool | None, name: str) -> Tensor:
     """A leaf of what NumPy made of `given`, that may be the same memory."""
     refuse(given, name)
     operand(out, name)
+    if copy is False and not out.dtype.isnative:
+        raise ValueError(f"{name}: the bytes of {out.dtype} lie the other way round, so a Tensor needs a copy")
+    out = native(out)
     return _adopt(out, shared=isinstance(given, np.ndarray) and np.may_share_memory(out, given))
 
 
@@ -64,7 +79,7 @@ def array(
     if not isinstance(object, Recorded):
         more = {"ndmax": ndmax} if ndmax else {}
         made = array_of(object, "array", dtype, copy, order=order, subok=subok, ndmin=ndmin, **more)
-        t = _shared(object, made, "array")
+        t = _shared(object, made, copy, "array")
     else:
         t = asarray(object, dtype, copy=copy)
         if order not in ("K", "A", None):
@@ -84,6 +99,8 @@ def from_numpy(a: Any) -> Tensor:
     """A Tensor that shares memory with an ndarray: what is written into one is seen in the other."""
     if not isinstance(a, np.ndarray):
         raise TypeError(f"from_numpy: expected an ndarray, got {type(a).__name__}; use tg.tensor")
+    if not a.dtype.isnative:
+        raise ValueError(f"from_numpy: the bytes of {a.dtype} lie the other way round, so use tg.tensor, which copies")
     return asarray(a)
 
 
@@ -190,7 +207,8 @@ def _ascontiguousarray(a: Any, dtype: Any = None) -> Any:
 @numpy_name(np.asfortranarray)
 def _asfortranarray(a: Any, dtype: Any = None) -> Any:
     """numpy.asfortranarray(..., like=t)."""
-    return _copy(asarray(a, dtype), "F")
+    t = _copy(asarray(a, dtype), "F")
+    return t if t.ndim else t.reshape(1)
 
 
 @numpy_name(np.require)

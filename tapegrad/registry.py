@@ -165,6 +165,11 @@ def array_of(x: Any, name: str, dtype: Any = None, copy: bool | None = None, **o
         ) from None
 
 
+def native(a: Any) -> Any:
+    """An array with its bytes in the order of this machine, which is the only one that a Tensor has."""
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
 def _holds_tensor(x: Any) -> bool:
     return any(isinstance(i, Recorded) or (isinstance(i, (list, tuple)) and _holds_tensor(i)) for i in x)
 

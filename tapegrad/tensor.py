@@ -26,7 +26,7 @@ from .ops import reduce as R
 from .ops import selection as C
 from .ops import sorting as O
 from .ops import structure as S
-from .registry import OPS, Leaf, Recorded, array_of, node_of, operand, refuse, set_tensor_type, wrap
+from .registry import OPS, Leaf, Recorded, array_of, native, node_of, operand, refuse, set_tensor_type, wrap
 from .tape import SMALL, Node, state
 
 __all__ = ["Tensor"]
@@ -78,7 +78,7 @@ class Tensor(Recorded):
         elif isinstance(data, (list, tuple)):
             data = _plain_nested(data)
         refuse(data, "tensor")
-        array = array_of(data, "tensor", dtype, copy=True)
+        array = native(array_of(data, "tensor", dtype, copy=True))
         if array.dtype.kind not in "fciub":
             raise TypeError(f"tensor: {type(data).__name__} of dtype {array.dtype} cannot be a Tensor; numbers can")
         self._set(array, Leaf(made=True), requires_grad, name)

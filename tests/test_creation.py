@@ -202,3 +202,26 @@ def test_a_subclass_of_ndarray_is_an_array():
     a = np.ones(2).view(Structured)
     assert type((T + a).data) is np.ndarray
     assert type(tg.tensor(a).data) is np.ndarray
+
+
+def test_the_bytes_of_a_tensor_lie_as_this_machine_has_them():
+    swapped = np.arange(3.0).astype(np.dtype(float).newbyteorder())
+    for t in (tg.tensor(swapped), tg.array(swapped), tg.asarray(swapped), tg.zeros(3, dtype=swapped.dtype)):
+        assert t.dtype.isnative
+    t = tg.tensor(swapped, requires_grad=True)
+    assert t.tolist() == [0.0, 1.0, 2.0]
+    assert tg.grad((t * swapped).sum(), t).dtype == np.float64
+    assert t.astype(swapped.dtype).dtype.isnative and tg.asarray(t, swapped.dtype).dtype.isnative
+    for call in (lambda: tg.from_numpy(swapped), lambda: tg.asarray(swapped, copy=False)):
+        with pytest.raises(ValueError, match="bytes"):
+            call()
+
+
+def test_asfortranarray_of_a_number_has_an_axis():
+    assert np.asfortranarray(2.0, like=T).shape == np.asfortranarray(2.0).shape == (1,)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64])
+def test_emath_turns_complex_in_numpys_precision(dtype):
+    x = np.array([-1, 0, 1], dtype)
+    assert np.emath.sqrt(tg.tensor(x)).dtype == np.emath.sqrt(x).dtype

@@ -278,3 +278,10 @@ def test_polynomials_of_two_variables():
     gradgradcheck(ours.polygrid2d, [x[:2], y[:2], c])
     with pytest.raises(ValueError, match="one shape"):
         ours.polyval2d(tg.tensor(x), y[:2], c)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_first_coefficient_of_poly_is_1_whatever_the_zeros(bad):
+    zeros = np.array([1.0, bad, 2.0])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(np.poly(tg.tensor(zeros, requires_grad=True)).data, np.poly(zeros))

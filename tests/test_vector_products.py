@@ -111,3 +111,8 @@ def test_tensordot(axes, shapes):
 def test_errors_name_the_function_and_the_shapes(f, match):
     with pytest.raises(ValueError, match=match):
         f(tg.tensor(np.ones((2, 3)), requires_grad=True))
+
+
+def test_vdot_keeps_bools():
+    x = np.array([True, False, True])
+    assert np.vdot(tg.tensor(x), x).dtype == np.vdot(x, x).dtype

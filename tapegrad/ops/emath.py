@@ -19,7 +19,7 @@ def _raw(x: Any) -> Any:
 
 
 def _complex(x: Any) -> Any:
-    single = x.dtype in (np.float32, np.float16, np.int8, np.uint8, np.int16, np.uint16)
+    single = x.dtype in (np.float32, np.int8, np.uint8, np.int16, np.uint16)
     return cast(x, dtype=np.dtype(np.complex64 if single else np.complex128))
 
 

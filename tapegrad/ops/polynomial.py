@@ -326,7 +326,7 @@ def poly(seq_of_zeros: Any) -> Any:
         return wrap(np.asarray(1.0)) if isinstance(zeros, Recorded) else np.asarray(1.0)
     y: Any = np.ones(1, zeros.dtype)
     for i in range(zeros.size):
-        y = subtract(pad_op(y, widths=((0, 1),)), multiply(pad_op(y, widths=((1, 0),)), zeros[i]))
+        y = subtract(pad_op(y, widths=((0, 1),)), pad_op(multiply(y, zeros[i]), widths=((1, 0),)))
     values = raw(zeros)
     pairs = values.dtype.kind == "c" and bool(np.all(np.sort(values) == np.sort(values.conj())))
     return real_part(y) if pairs else y

@@ -18,7 +18,7 @@ from ..kernels import products
 from ..registry import Slice, numpy_name, op, operand, raw
 from ..samples import real
 from .discrete import valued
-from .elementwise import H, conjugate, multiply
+from .elementwise import H, multiply
 from .index import diagonal, getitem
 from .reduce import sum_op
 from .structure import (
@@ -119,7 +119,7 @@ def inner(a: Any, b: Any, /) -> Any:
 def vdot(a: Any, b: Any, /) -> Any:
     """The sum of conj(a) * b over all elements."""
     a, b = operand(a, "vdot"), operand(b, "vdot")
-    return matmul_op(conjugate(reshape_op(a, shape=(a.size,))), reshape_op(b, shape=(b.size,)))
+    return matmul_op(H(reshape_op(a, shape=(a.size,))), reshape_op(b, shape=(b.size,)))
 
 
 @numpy_name(np.vecdot, np.linalg.vecdot)

@@ -185,7 +185,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """x as another dtype; to an integer or bool dtype the gradient ends."""
     x = operand(x, "astype")
     on_cpu(device, "astype")
-    dtype = np.dtype(dtype)
+    dtype = np.dtype(dtype).newbyteorder("=")
     if dtype.kind not in "fciub":
         raise TypeError(f"astype: a Tensor cannot hold dtype {dtype}")
     if dtype == x.dtype and not copy:
