@@ -383,6 +383,25 @@ def test_an_out_of_integers_is_for_values_only():
         np.sum(z, out=tg.tensor(0.0))
 
 
+SMALL = ["bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"]
+
+
+@pytest.mark.parametrize("f", [*RUNNING, np.nancumsum, np.nancumprod, np.add.accumulate, np.multiply.accumulate])
+def test_running_results_keep_the_small_integer_dtype_that_is_asked_for(f):
+    for held, dtype in itertools.product([*SMALL, "float32"], SMALL):
+        x = draw((5,), held)
+        agree(lambda a, dtype=dtype: f(a, dtype=dtype), x)
+        out = np.zeros(5, dtype)
+        assert f(tg.tensor(x), dtype=dtype, out=out) is out
+        assert np.array_equal(out, f(x, dtype=dtype))
+
+
+def test_traces_keep_the_small_integer_dtype_that_is_asked_for():
+    for held, dtype in itertools.product([*SMALL, "float32"], [*SMALL, None, "float64"]):
+        agree(lambda a, dtype=dtype: np.trace(a, dtype=dtype), draw((3, 3), held))
+        agree(lambda a, dtype=dtype: np.linalg.trace(a, dtype=dtype), draw((2, 3, 4), held))
+
+
 def test_an_integer_dtype_ends_the_gradient_of_a_sum_and_is_refused_for_a_mean():
     t = tg.tensor([1.7, 2.7], requires_grad=True)
     assert not np.sum(t, dtype=int).requires_grad

@@ -20,6 +20,7 @@ from ..samples import real
 from .discrete import valued
 from .elementwise import H, multiply
 from .index import diagonal, getitem
+from .reduce import sum as total
 from .reduce import sum_op
 from .structure import (
     canonical_axis,
@@ -211,8 +212,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     """The sum of a diagonal in the plane of two axes."""
     d = diagonal(a, offset, axis1, axis2)
-    d = d if dtype is None else d.astype(dtype)
-    return deliver(sum_op(d, axis=(d.ndim - 1,)), out, "trace")
+    return deliver(total(d, -1, dtype), out, "trace")
 
 
 @numpy_name(np.kron)

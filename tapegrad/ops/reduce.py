@@ -544,7 +544,8 @@ def _flat(a: Any, axis: int | None, name: str) -> tuple[Any, int]:
 
 def _accumulate(name: str, primitive: Any, a: Any, axis: int, dtype: Any, out: Any) -> Any:
     work = dtype
-    if out is not None:
+    whole = dtype is not None and np.dtype(dtype).kind not in "fc"
+    if out is not None or whole:  # NumPy's function keeps a small integer dtype; the primitive would widen it
         f = np.cumsum if primitive is cumsum_op else np.cumprod
         plain = by_numpy(f, name, a, out, axis=axis, dtype=dtype)
         if not follows(plain, dtype, out, a):

@@ -14,6 +14,7 @@ from .discrete import valued
 from .elementwise import H, add, imag_op, multiply, negative, subtract, where_op
 from .index import diagonal, tril
 from .product import cross, dot, matmul_op, outer
+from .reduce import sum as total
 from .reduce import sum_op
 from .structure import (
     broadcast_to_op,
@@ -566,5 +567,4 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
 @numpy_name(np.linalg.trace)
 def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sums of the diagonals, moved up by `offset`, of matrices (..., m, n) -> (...)."""
-    d = diagonal(x, offset, -2, -1)
-    return sum_op(d if dtype is None else cast(d, dtype=np.dtype(dtype)), axis=(d.ndim - 1,))
+    return total(diagonal(x, offset, -2, -1), -1, dtype)
