@@ -345,16 +345,22 @@ class Tensor(Recorded):
         if stream is not None or dl_device not in (None, (1, 0)):
             what = f"stream {stream!r}" if stream is not None else f"dl_device {dl_device!r}"
             raise BufferError(f"{what} cannot be had: a Tensor is on the CPU, dl_device (1, 0), which has no streams")
+        told = VERSIONED_DLPACK and max_version is not None and max_version >= (1, 0)
+        if copy is False and not told and self.node is None and self._leaf is None:
+            self._renew(self._data if self._unseen() else self._data.copy())  # into a buffer of its own one may write
         data = self.data
         if copy or (copy is None and not data.flags.writeable):
             data = data.copy()  # some importers write into what they were told is read-only, which a tape may keep
-        told = VERSIONED_DLPACK and max_version is not None and max_version >= (1, 0)
         if not (told or data.flags.writeable):
             raise BufferError(
-                f"a Tensor of shape {self.shape} that is the result of an op is read-only, which DLPack before 1.0 "
-                "cannot say; it needs copy=None or True"
+                f"a Tensor of shape {self.shape} that a tape has recorded is read-only, which DLPack before 1.0 cannot "
+                "say; it needs copy=None or True"
             )
         return data.__dlpack__(max_version=max_version) if VERSIONED_DLPACK else data.__dlpack__()
+
+    def _unseen(self) -> bool:
+        """Whether no tape, Tensor or array but this one sees its buffer, and it can be written."""
+        return bool(self._data.flags.writeable and _sole(self) <= ALONE and _alone(self))
 
     __array_priority__ = 1000.0
 

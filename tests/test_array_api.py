@@ -251,7 +251,8 @@ def test_the_other_functions_give_what_numpy_gives() -> None:
     same(xp.matrix_transpose(t), x.T)
     same(xp.flip(t, axis=0), x[::-1])
     same(xp.roll(t, (1, 2), axis=(0, 1)), np.roll(x, (1, 2), (0, 1)))
-    same(xp.repeat(t, tg.tensor([2, 0, 1]), axis=0), np.repeat(x, [2, 0, 1], 0))
+    for dtype in ("int64", "uint64", "int8"):
+        same(xp.repeat(t, tg.tensor([2, 0, 1], dtype=dtype), axis=0), np.repeat(x, [2, 0, 1], 0))
     same(xp.tile(t, (2, 1)), np.tile(x, (2, 1)))
     same(xp.broadcast_to(t, (2, 3, 4)), np.broadcast_to(x, (2, 3, 4)))
     same(xp.broadcast_arrays(t, u[0]), np.broadcast_arrays(x, y[0]))
@@ -573,9 +574,10 @@ def test_dlpack_exports_what_no_tape_keeps() -> None:
     y = (t * 2).detach()  # read-only: a copy, for importers that write all the same
     assert not np.shares_memory(np.from_dlpack(y), y.data)
     assert np.from_dlpack(y).tolist() == [2, 4]
-    with pytest.raises(BufferError, match="is read-only"):
-        y.__dlpack__(copy=False)
     x = tg.tensor([1.0], requires_grad=True)
+    recorded = x * 2
+    with tg.no_grad(), pytest.raises(BufferError, match="is read-only"):
+        recorded.__dlpack__(copy=False)
     with pytest.raises(BufferError, match="lose its history"):
         xp.from_dlpack(x)
     with tg.no_grad():
@@ -585,6 +587,38 @@ def test_dlpack_exports_what_no_tape_keeps() -> None:
     with pytest.raises(BufferError, match=r"dl_device \(2, 0\) cannot be had"):
         t.__dlpack__(dl_device=(2, 0))
     t.__dlpack__(max_version=(1, 0), dl_device=(1, 0), copy=True)
+
+
+class Unversioned:
+    """What an importer of DLPack before 1.0 asks an array for."""
+
+    def __init__(self, t: Any) -> None:
+        self.t = t
+
+    def __dlpack_device__(self) -> Any:
+        return self.t.__dlpack_device__()
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.t.__dlpack__(copy=False)
+
+
+@pytest.mark.parametrize(
+    "of", [lambda t: t * 1, lambda t: xp.reshape(t, (2, 1)), lambda t: t[:], lambda t: xp.broadcast_to(t, (3, 2))]
+)
+def test_dlpack_shares_results_with_importers_that_know_no_flags(of: Any) -> None:
+    t = tg.tensor([1.0, 2.0])
+    y = of(t)
+    view = np.from_dlpack(Unversioned(y))
+    y.numpy()[...] = 5
+    assert (view == 5).all()
+    assert t.tolist() == [1, 2]
+
+
+def test_dlpack_shares_the_buffer_that_nobody_else_sees() -> None:
+    y = xp.reshape(tg.tensor([1.0, 2.0]), (2, 1))
+    before = y._data.__array_interface__["data"]
+    y.__dlpack__(copy=False)
+    assert y._data.__array_interface__["data"] == before
 
 
 def test_dlpack_imports() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ops import index as X
 from ..ops import structure as S
+from ..ops.structure import cast
 from .arguments import array, arrays_of
 
 __all__ = [
@@ -67,6 +68,10 @@ def permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
 
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     """Each element `repeats` times, along an axis (None: of the flat array)."""
+    if not isinstance(repeats, int):
+        repeats = array(repeats, "repeat")
+        if repeats.dtype.kind == "u":  # NumPy refuses uint64, which might be more than an index can be
+            repeats = cast(repeats, dtype=np.dtype(np.intp))
     return X.repeat(array(x, "repeat"), repeats, axis)
 
 
