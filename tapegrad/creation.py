@@ -119,7 +119,8 @@ def _made(f: Any, doc: str, prototype: bool = False) -> Any:
         if prototype and args and isinstance(args[0], Recorded):
             args = (args[0]._data, *args[1:])
         args = tuple(_plain(a, f.__name__) for a in args)
-        return _adopt(f(*args, **{k: _plain(v, f.__name__) for k, v in kwargs.items()}), requires_grad)
+        found = f(*args, **{k: _plain(v, f.__name__) for k, v in kwargs.items()})
+        return _adopt(operand(found, f.__name__), requires_grad)
 
     make.__name__ = make.__qualname__ = f.__name__
     make.__doc__ = f"{doc} Arguments as in numpy.{f.__name__}, and requires_grad."
@@ -153,7 +154,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *args: Any, requires_gr
     if isinstance(fill_value, Recorded) and fill_value.requires_grad:
         shape = (shape,) if np.ndim(shape) == 0 else shape
         return _filled(np.full(shape, fill_value._data, dtype, *args, **kwargs), fill_value)
-    return _adopt(np.full(shape, _plain(fill_value, "full"), dtype, *args, **kwargs), requires_grad)
+    found = np.full(shape, _plain(fill_value, "full"), dtype, *args, **kwargs)
+    return _adopt(operand(found, "full"), requires_grad)
 
 
 def full_like(a: Any, fill_value: Any, *args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:
@@ -161,7 +163,8 @@ def full_like(a: Any, fill_value: Any, *args: Any, requires_grad: bool = False, 
     a = a._data if isinstance(a, Recorded) else a
     if isinstance(fill_value, Recorded) and fill_value.requires_grad:
         return _filled(np.full_like(a, fill_value._data, *args, **kwargs), fill_value)
-    return _adopt(np.full_like(a, _plain(fill_value, "full_like"), *args, **kwargs), requires_grad)
+    found = np.full_like(a, _plain(fill_value, "full_like"), *args, **kwargs)
+    return _adopt(operand(found, "full_like"), requires_grad)
 
 
 BY_NUMPY[np.full], BY_NUMPY[np.full_like] = full, full_like
@@ -175,10 +178,13 @@ def _between(f: Any) -> Any:
     """Evenly spaced numbers as a Tensor, also between plain numbers."""
 
     def make(*args: Any, requires_grad: bool = False, **kwargs: Any) -> Any:
+        def leaf(v: Any) -> Any:
+            return v if isinstance(v, Recorded) else _adopt(operand(v, f.__name__), requires_grad)
+
         y = f(*args, **kwargs)
         if isinstance(y, tuple):
-            return tuple([v if isinstance(v, Recorded) else _adopt(v, requires_grad) for v in y])
-        return y if isinstance(y, Recorded) else _adopt(y, requires_grad)
+            return tuple([leaf(v) for v in y])
+        return leaf(y)
 
     make.__name__ = make.__qualname__ = f.__name__
     make.__doc__ = f"{f.__doc__} Arguments as in numpy.{f.__name__}, and requires_grad; the ends may be Tensors."

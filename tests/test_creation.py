@@ -184,6 +184,19 @@ def test_what_no_tensor_can_hold_is_a_type_error(bad):
             f(bad)
 
 
+@pytest.mark.parametrize("dtype", [object, "U3", "M8[s]"])
+def test_what_no_tensor_can_hold_cannot_be_made_either(dtype):
+    calls = [lambda f=f: f(2, dtype=dtype) for f in (tg.zeros, tg.ones, tg.empty, tg.eye, tg.identity, tg.arange)]
+    calls += [lambda f=f: f(T, dtype=dtype) for f in (tg.zeros_like, tg.ones_like, tg.empty_like)]
+    calls += [lambda r=r: tg.linspace(0, 1, 3, dtype=dtype, retstep=r) for r in (False, True)]
+    calls += [lambda: tg.full(2, 1, dtype=dtype), lambda: tg.full_like(T, 1, dtype=dtype)]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError)):  # NumPy's own for some dates is a ValueError
+            call()
+    with pytest.raises(TypeError, match="full: dtype <U4 cannot be used here"):
+        tg.full(2, "text")
+
+
 def test_errors_name_the_way_out():
     for f, words in (
         (lambda: tg.tensor([[1.0], [2.0, 3.0]]), "ragged"),
