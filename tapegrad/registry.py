@@ -544,9 +544,14 @@ class Op:
         if len(self.outputs) == 1:
             if type(node) is Node:
                 return wrap(outs[0], node)
-            if self.view and outs[0].base is not None:
-                outs[0].flags.writeable = False  # so that a write into what NumPy would have made a view is noticed
-            return wrap(outs[0])
+            t = wrap(outs[0])
+            if outs[0].base is not None:
+                if self.view:
+                    outs[0].flags.writeable = False  # so that a write into what NumPy would have made a view is noticed
+                leaf = args[0]._leaf if isinstance(args[0], Recorded) else None
+                if leaf is not None and leaf.shared:
+                    t._leaf = Leaf(shared=True)
+            return t
         if type(node) is Node:
             return tuple([wrap(o, part_node(node, k, o)) for k, o in enumerate(outs[: len(self.outputs)])])
         return tuple([wrap(o) for o in outs[: len(self.outputs)]])
@@ -652,6 +657,8 @@ class Op:
             if out.size <= SMALL:
                 value = out if out.base is None else out.copy()  # a view would hold all of what it shows
             node = Node(self, inputs, params, kept, out.shape, out.dtype, plan, mask != 0, value)
+            if out.base is not None and type(inputs[0]) is Node and inputs[0].flags & WRITABLE:
+                node.shared = True  # a view, perhaps of what someone outside can write
         else:
             shapes, dtypes = tuple([o.shape for o in outs]), tuple([o.dtype for o in outs])
             node = Node(self, inputs, params, kept, shapes, dtypes, plan, mask != 0, None)

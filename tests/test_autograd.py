@@ -460,3 +460,24 @@ def test_custom_op() -> None:
         from tapegrad.registry import OPS
 
         del OPS["test_cube"]
+
+
+VIEWS = {
+    "itself": lambda t: t, "reshape": lambda t: t.reshape(3, 1), "reshape twice": lambda t: t.reshape(3, 1)[:, 0],
+    "slice": lambda t: t[:], "flip": np.flip, "transpose": lambda t: t.reshape(3, 1).T,
+    "squeeze": lambda t: t[None].squeeze(),
+    "broadcast": lambda t: np.broadcast_to(t, (2, 3)),
+    "windows": lambda t: np.lib.stride_tricks.sliding_window_view(t, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_write_from_outside_is_noticed_through_views(view, requires_grad):
+    t = tg.tensor([1.0, 2.0, 3.0], requires_grad=requires_grad)
+    outside = t.data
+    w = tg.tensor(np.ones(view(t).shape), requires_grad=True)
+    y = (w * view(t)).sum()
+    outside[1] = 9.0
+    with pytest.raises(RuntimeError, match="written in place"):
+        y.backward()

@@ -33,7 +33,7 @@ class Numbers:
 class Apart:
     """Recording on, whatever the user's thread is in, and back afterwards."""
 
-    FRESH: dict[str, Any] = {"recording": True, "tracing": False, "anomaly": False, "scope": (), "variables": ()}
+    FRESH: dict[str, Any] = {"recording": True, "tracing": False, "anomaly": False, "scope": ()}
 
     def __enter__(self) -> None:
         self.before = {name: getattr(state, name) for name in self.FRESH}

@@ -267,7 +267,7 @@ def _frequencies(name: str, places: Any, n: Any, d: Any, device: Any) -> Any:
         raise ValueError(f"{name}: device {device!r} is not 'cpu', and there is no other")
     if n < 1:
         raise ValueError(f"{name}: the number of samples must be positive, got {n}")
-    y = divide(places(n), multiply(float(n), operand(d, name)))
+    y = multiply(places(n), divide(1.0, multiply(float(n), operand(d, name))))  # NumPy's order, so its very bits
     return y if isinstance(y, Recorded) else wrap(y)
 
 
