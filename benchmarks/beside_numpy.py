@@ -105,6 +105,9 @@ PRODUCTS: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("einsum bi,bi->b 1000 x 64", lambda a, b: np.einsum("bi,bi->b", a, b, optimize=True), (_normal(1000, 64),) * 2),
     ("matmul 200", np.matmul, (_normal(200, 200),) * 2),
     ("tensordot 30", lambda a, b: np.tensordot(a, b, 2), (_normal(30, 30, 30),) * 2),
+    ("outer 300", np.outer, (_normal(300), _normal(300))),
+    ("vecdot 1000 x 64", np.vecdot, (_normal(1000, 64),) * 2),
+    ("multi_dot 100", lambda a, b, c: np.linalg.multi_dot([a, b, c]), (_normal(100, 100),) * 3),
     ("solve 200, 200 right sides", np.linalg.solve, (_well(200), _normal(200, 200))),
     ("inv 200", np.linalg.inv, (_well(200),)),
     ("inv 64 x 16", np.linalg.inv, (_well(16, 64),)),
@@ -116,6 +119,11 @@ PRODUCTS: list[tuple[str, Callable[..., Any], tuple[Any, ...]]] = [
     ("svd 200", lambda a: np.linalg.svd(a, full_matrices=False), (_normal(200, 200),)),
     ("svdvals 200", lambda a: np.linalg.svd(a, compute_uv=False), (_normal(200, 200),)),
     ("pinv 200 x 100", np.linalg.pinv, (_normal(200, 100),)),
+    ("lstsq 200 x 50", lambda a, b: np.linalg.lstsq(a, b)[0], (_normal(200, 50), _normal(200))),
+    ("eigvals 100", np.linalg.eigvals, (_normal(100, 100),)),
+    ("norm of rows 300", lambda a: np.linalg.norm(a, axis=1), (_normal(300, 300),)),
+    ("fft 2**14", np.fft.fft, (_normal(2**14),)),
+    ("rfftn 32 x 32 x 32", np.fft.rfftn, (_normal(32, 32, 32),)),
 ]
 
 

@@ -309,7 +309,7 @@ class Tensor(Recorded):
         if self.requires_grad and state.recording:
             raise TypeError(
                 f"a Tensor of shape {self.shape} that requires grad would silently lose its history as an ndarray. "
-                "Write t.detach().numpy() if that is meant; tg.stack([...]) builds one Tensor from several."
+                "Write t.detach().numpy() if that is meant; tg.stack([...]) and tg.array make one Tensor of several."
             )
         data = self.data
         if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
@@ -709,7 +709,9 @@ def _plain_nested(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_plain_nested(d) for d in data]
     if isinstance(data, Recorded) and data.requires_grad and state.recording:
-        raise TypeError("tensor: the list holds Tensors that require grad, whose history a copy loses; use tg.stack")
+        raise TypeError(
+            "tensor: the list holds Tensors that require grad, whose history a copy loses; tg.stack, tg.array keep it"
+        )
     return data._data if isinstance(data, Recorded) else data
 
 

@@ -417,9 +417,7 @@ def test_normalize_and_its_gradient(axes: tuple[int, ...], parameters: str, mean
     step = 1e-100
     slope = (g * whole(x + 1j * step * v, weight, bias, axes).imag).sum() / step
     np.testing.assert_allclose((back * v).sum(), slope, rtol=1e-7, atol=1e-9)
-    in_single = norm.normalize_backward(
-        g.astype(np.float32), x.astype(np.float32), got_mean, rstd, weight, axes
-    )
+    in_single = norm.normalize_backward(g.astype(np.float32), x.astype(np.float32), got_mean, rstd, weight, axes)
     assert in_single.dtype == np.float32
     np.testing.assert_allclose(in_single, back, atol=1e-5 * np.abs(back).max(), rtol=1e-4)
     in_complex = norm.normalize_backward(g, x.astype(complex), got_mean, rstd, weight, axes)
