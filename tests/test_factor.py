@@ -58,6 +58,8 @@ def test_values_types_and_dtypes_are_numpys(name):
     for shape in SHAPES:
         for dtype in (np.float64, np.float32, np.complex128, np.complex64, np.int64):
             a = (cplx(*shape) if np.dtype(dtype).kind == "c" else 3 * normal(*shape)).astype(dtype)
+            if dtype is np.int64:  # few integers are often singular, where NumPy's svd of Hermitian ones is not unitary
+                a += 20 * np.eye(*shape[-2:], dtype=dtype)
             for given in (a, np.asfortranarray(a), a[..., ::-1, :]):
                 try:
                     expected = f(given)
