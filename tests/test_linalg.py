@@ -40,7 +40,7 @@ def test_what_tells_equal_eigenvalues_apart_is_refused():
         lambda t: np.linalg.eigh(t).eigenvectors[0, 0],
         lambda t: (np.linalg.eigh(t).eigenvectors ** 3).sum(),
     ):
-        with pytest.raises(LinAlgError, match=r"numbers 0 and 1.*repeated.*matrix_function"):
+        with pytest.raises(LinAlgError, match=r"numbers \d and \d.*repeated.*matrix_function"):
             gradient(f, REPEATED)
     g = gradient(lambda t: np.linalg.eigvalsh(t)[3], REPEATED)  # that one stands alone
     v = np.linalg.eigh(REPEATED)[1][:, 3]

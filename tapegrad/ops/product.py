@@ -192,20 +192,27 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over pairs of axes: the last of a with the first of b, or those named."""
     a, b = operand(a, "tensordot"), operand(b, "tensordot")
-    if np.ndim(axes) == 0:
-        left, right = tuple(range(a.ndim - int(axes), a.ndim)), tuple(range(int(axes)))
+    pairs = int(axes) if np.ndim(axes) == 0 else tuple([tuple(np.atleast_1d(raw(i)).tolist()) for i in axes])
+    return einsum_op(a, b, subscripts=_contraction(a.shape, b.shape, pairs))
+
+
+@lru_cache(maxsize=4096)
+def _contraction(a: tuple[int, ...], b: tuple[int, ...], axes: Any) -> str:
+    """The subscripts of a tensordot of two shapes."""
+    if type(axes) is int:
+        left, right = tuple(range(len(a) - axes, len(a))), tuple(range(axes))
     else:
         one, two = axes
-        left = normalize_axis_tuple(one, a.ndim, "axes")
-        right = normalize_axis_tuple(two, b.ndim, "axes")
-    if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=True)):
-        raise ValueError(f"tensordot: axes {left} of a {a.shape} do not match axes {right} of b {b.shape}")
+        left = normalize_axis_tuple(one, len(a), "axes")
+        right = normalize_axis_tuple(two, len(b), "axes")
+    if len(left) != len(right) or any(a[i] != b[j] for i, j in zip(left, right, strict=True)):
+        raise ValueError(f"tensordot: axes {left} of a {a} do not match axes {right} of b {b}")
     labels = string.ascii_letters
-    of_b = list(labels[a.ndim : a.ndim + b.ndim])
+    of_b = list(labels[len(a) : len(a) + len(b)])
     for i, j in zip(left, right, strict=True):
         of_b[j] = labels[i]
-    result = [labels[i] for i in range(a.ndim) if i not in left] + [c for j, c in enumerate(of_b) if j not in right]
-    return einsum_op(a, b, subscripts=f"{labels[: a.ndim]},{''.join(of_b)}->{''.join(result)}")
+    result = [labels[i] for i in range(len(a)) if i not in left] + [c for j, c in enumerate(of_b) if j not in right]
+    return f"{labels[: len(a)]},{''.join(of_b)}->{''.join(result)}"
 
 
 @numpy_name(np.trace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -509,12 +510,13 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     for x, y in zip(xs, xs[1:]):
         if x.shape[1] != y.shape[0]:
             raise ValueError(f"multi_dot: {x.shape[1]} columns meet {y.shape[0]} rows; the shapes are {shapes}")
-    y = _chain(xs, _cheapest([x.shape[0] for x in xs] + [xs[-1].shape[1]]), 0, len(xs) - 1)
+    y = _chain(xs, _cheapest((*[x.shape[0] for x in xs], xs[-1].shape[1])), 0, len(xs) - 1)
     ends = (y.shape[:1] if not first else ()) + (y.shape[1:] if not last else ())
     return deliver(y if ends == y.shape else reshape_op(y, shape=ends), out, "multi_dot")
 
 
-def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
+@lru_cache(maxsize=1024)
+def _cheapest(sizes: tuple[int, ...]) -> dict[tuple[int, int], int]:
     """Where to cut each stretch of a chain of matrices so that it takes fewest multiplications."""
     n = len(sizes) - 1
     cost = {(i, i): 0 for i in range(n)}
