@@ -99,6 +99,22 @@ def test_pools_with_ceil_mode_take_a_window_larger_than_the_image():
     assert gradcheck(lambda x: tg.avg_pool1d(x, 4, ceil_mode=True), [x])
 
 
+def test_means_of_windows_of_integers_are_doubles():
+    x = np.arange(12, dtype=np.uint8).reshape(1, 1, 3, 4)
+    for pool in (lambda x: tg.avg_pool2d(x, (3, 2)), lambda x: tg.adaptive_avg_pool2d(x, (1, 2))):
+        y = pool(tg.tensor(x))
+        assert y.dtype == np.float64 and y.tolist() == [[[[4.5, 6.5]]]]
+    assert tg.avg_pool1d(tg.tensor(x[0]), 4).tolist() == [[[1.5], [5.5], [9.5]]]
+    assert tg.adaptive_avg_pool1d(tg.tensor(x[0]), 1).tolist() == [[[1.5], [5.5], [9.5]]]
+
+
+def test_a_trace_has_the_integer_dtype_asked_for():
+    x = np.array([[200, 1], [2, 100]])
+    for dtype in (np.uint8, np.int16, bool, np.float32):
+        y = np.trace(tg.tensor(x), dtype=dtype)
+        assert y.dtype == dtype and y.item() == np.trace(x, dtype=dtype)
+
+
 def test_instance_norm_updates_and_uses_running_statistics():
     x = leaf(2, 3, 4)
     mean, var = tg.zeros(3), tg.ones(3)

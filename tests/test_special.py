@@ -103,6 +103,23 @@ def test_numbers_of_python_do_not_widen():
     ):  # fmt: skip
         assert y.dtype == np.float32
         assert tg.grad(y.sum(), x).dtype == np.float32
+    for t in (x, x.detach(), x.data):
+        for f in (special.xlogy, special.xlog1py, special.rel_entr, special.kl_div, special.boxcox, special.inv_boxcox):
+            assert f(t, 0.5).dtype == np.float32
+
+
+def test_integers_of_few_bits_are_worked_on_in_double_precision():
+    x = tg.tensor(np.array([3, 200, 0], np.uint8))
+    for f in (special.xlogy, special.xlog1py):
+        assert f(x, x).dtype == np.float64
+        np.testing.assert_allclose(f(x, x).data, f(x.data.astype(float), x.data.astype(float)), rtol=1e-14)
+
+
+def test_erfcx_beyond_the_largest_number_has_an_infinite_slope():
+    x = tg.tensor([-30.0, -1e9], requires_grad=True)
+    first = tg.grad(special.erfcx(x).sum(), x, create_graph=True)
+    np.testing.assert_array_equal(first.data, [-np.inf, -np.inf])
+    np.testing.assert_array_equal(tg.grad(first.sum(), x).data, [np.inf, np.inf])
 
 
 def test_an_array_of_integer_orders_does_not_widen():

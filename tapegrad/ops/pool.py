@@ -16,7 +16,7 @@ from ..registry import op, operand
 from ..samples import distinct, real
 from .elementwise import multiply
 from .geometry import ints
-from .structure import reshape_op
+from .structure import cast, reshape_op
 
 
 @op(None, name="max_pool2d")
@@ -222,11 +222,17 @@ def max_pool1d(
     return _max_pool("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+def _averaged(x: Any, name: str) -> Any:
+    """x as what means are taken of: those of integers and bools are doubles, as NumPy's are."""
+    x = operand(x, name)
+    return x if x.dtype.kind in "fc" else cast(x, dtype=np.dtype(np.float64))
+
+
 def _avg_pool(
     name: str, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, override: Any
 ) -> Any:
     spatial = 2 if name.endswith("2d") else 1
-    x, batched = _images(name, x, spatial)
+    x, batched = _images(name, _averaged(x, name), spatial)
     how = _window(name, x, spatial, kernel_size, stride, padding, 1, ceil_mode)
     del how["dilation"]
     if override is not None and (not isinstance(override, int) or override == 0):
@@ -258,7 +264,7 @@ def avg_pool1d(
 
 
 def _adaptive(name: str, x: Any, output_size: Any, spatial: int) -> Any:
-    x = operand(x, name)
+    x = _averaged(x, name)
     if x.ndim not in (spatial + 1, spatial + 2):
         raise ValueError(
             f"{name}: x needs {spatial + 2} axes, or {spatial + 1} without a batch; it has shape {x.shape}"

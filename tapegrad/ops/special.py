@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,19 @@ def narrowed(out: Any, values: tuple[Any, ...], orders: Any = ()) -> Any:
     return np.asarray(out).astype(np.complex64 if np.iscomplexobj(out) else np.float32, copy=False)
 
 
+def _narrowing(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """forward, with results as narrow as its arrays: NumPy makes a double of what it is given a Python number for."""
+
+    @wraps(forward)
+    def run(*values: Any) -> Any:
+        out = forward(*values)
+        if type(out) is tuple:
+            return tuple([narrowed(o, values) for o in out])
+        return narrowed(out, values)
+
+    return run
+
+
 class Partly(Op):
     """An op with inputs that it knows no derivative in: where one is asked for, the call is refused."""
 
@@ -128,7 +142,7 @@ def declare(
     names, parts = tuple(inputs.split()), tuple(outputs.split())
     one = len(parts) == 1
     orders = frozenset(names.index(k) for k in refused or ())
-    f = from_scipy(source or name, orders) if forward is None else forward
+    f = from_scipy(source or name, orders) if forward is None else forward if len(names) == 1 else _narrowing(forward)
     cls = Partly if refused else {1: Unary, 2: Binary}.get(len(names), Op) if one else Op
     made = cls(f, "elementwise" if one else None, names, name=name, doc=doc, outputs=parts)
     if isinstance(made, Partly):
@@ -207,6 +221,11 @@ def inexact(x: Any, name: str) -> Any:
 def weak(x: Any, name: str) -> Any:
     """Python's numbers as they are, so that they widen nothing; anything else as an operand."""
     return x if type(x) in (int, float, complex) else operand(x, name)
+
+
+def _weak_floats(x: Any, name: str) -> Any:
+    """Python's numbers as they are; integers as doubles, as the logarithm of small ones is in half precision."""
+    return x if type(x) in (int, float, complex) else inexact(x, name)
 
 
 def is_complex(x: Any) -> bool:
@@ -491,7 +510,8 @@ def erfcx_op(x, *, order=0):
         if x.dtype.kind == "c":
             return series.faddeeva(x * 1j, order, special.wofz) * 1j**order
         w = (series.faddeeva(np.where(np.isinf(x), 0, x) * 1j, order, special.wofz) * 1j**order).real
-        return np.where(np.isinf(x), np.where(x > 0, 0, (-1) ** order * np.inf), w)
+        far = np.isinf(x) | (np.isnan(w) & (x < 0))  # below -26 the value, 2 e**(x**2), is too large for doubles
+        return np.where(far, np.where(x > 0, 0, (-1) ** order * np.inf), w)
 
     return on_doubles(slope, x)
 
@@ -641,13 +661,13 @@ def kl_div(x: Any, y: Any) -> Any:
 @scipy_name("xlogy")
 def xlogy(x: Any, y: Any) -> Any:
     """x log(y), and 0 where x is 0; there the gradient in y is 0, that in x is log(y), or 0 for y <= 0."""
-    return xlogy_op(weak(x, "xlogy"), weak(y, "xlogy"))
+    return xlogy_op(_weak_floats(x, "xlogy"), _weak_floats(y, "xlogy"))
 
 
 @scipy_name("xlog1py")
 def xlog1py(x: Any, y: Any) -> Any:
     """x log(1 + y), and 0 where x is 0; there the gradient in y is 0, that in x is log(1 + y), or 0 for y <= -1."""
-    return xlog1py_op(weak(x, "xlog1py"), weak(y, "xlog1py"))
+    return xlog1py_op(_weak_floats(x, "xlog1py"), _weak_floats(y, "xlog1py"))
 
 
 @scipy_name("huber")
