@@ -106,6 +106,15 @@ def test_evenly_spaced(f, start, stop, options):
         gradgradcheck(lambda a, b: f(a, b, **options), [np.array(start), np.array(stop)])
 
 
+@pytest.mark.parametrize("f", [np.linspace, np.logspace, np.geomspace], ids=lambda f: f.__name__)
+def test_an_end_that_is_a_number_of_python_widens_nothing(f):
+    for dtype in (np.float32, np.complex64):
+        x = np.array([1.0, 2.0], dtype)
+        for end in (3, 3.0, np.float32(3.0), np.float64(3.0), np.array(3.0)):
+            assert f(tg.tensor(x), end, 4).dtype == f(x, end, 4).dtype
+            assert f(end, tg.tensor(x, requires_grad=True), 4).dtype == f(end, x, 4).dtype
+
+
 def test_linspace_with_its_step():
     y, step = np.linspace(T, T + 2, 5, retstep=True)
     assert step.tolist() == [0.5, 0.5]

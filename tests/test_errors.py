@@ -52,6 +52,7 @@ CASES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
      lambda: tg.layer_norm(X, 5)),
     (ValueError, "group_norm: 3 channels do not divide into 2 groups", lambda: tg.group_norm(X, 2)),
     (ValueError, "matmul: x has 3 columns but y has 4 rows (x (2, 3), y (4, 5))", lambda: t(2, 3) @ t(4, 5)),
+    (ValueError, "vecdot: numbers are not vectors (x1 (2, 3), x2 ())", lambda: tg.linalg.vecdot(t(2, 3), 2.0)),
     (ValueError, "tensordot: axes (1,) of a (2, 3) do not match axes (0,) of b (4,)",
      lambda: tg.tensordot(t(2, 3), t(4), 1)),
     (ValueError, "einsum: the term 'ijk' has 3 indices, its array the shape (2, 3)",

@@ -127,6 +127,8 @@ def vdot(a: Any, b: Any, /) -> Any:
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The sum of conj(x1) * x2 along an axis."""
     x1, x2 = operand(x1, "vecdot"), operand(x2, "vecdot")
+    if not x1.ndim or not x2.ndim:
+        raise ValueError(f"vecdot: numbers are not vectors (x1 {x1.shape}, x2 {x2.shape}); use multiply")
     if axis != -1:
         x1, x2 = (moveaxis(x, canonical_axis(axis, x.ndim, "vecdot"), -1) for x in (x1, x2))
     if not x1.ndim or not x2.ndim or x1.shape[-1] != x2.shape[-1]:

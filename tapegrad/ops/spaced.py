@@ -75,9 +75,10 @@ def _number(num: Any, name: str) -> int:
 
 
 def _ends(start: Any, stop: Any, name: str) -> tuple[Any, Any]:
-    """Both ends, of one floating-point dtype as NumPy has it."""
-    start, stop = operand(start, name), operand(stop, name)
-    dtype = np.result_type(start.dtype, stop.dtype, 1.0)  # integers become float64, float32 stays
+    """Both ends, of one floating-point dtype as NumPy has it: a Python number widens nothing."""
+    ends = [x if type(x) in (int, float, complex) else operand(x, name) for x in (start, stop)]
+    dtype = np.result_type(*[getattr(x, "dtype", x) for x in ends], 1.0)  # integers become float64, float32 stays
+    start, stop = (operand(x, name) for x in ends)
     return tuple([x if x.dtype == dtype else cast(x, dtype=dtype) for x in (start, stop)])
 
 
