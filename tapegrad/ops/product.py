@@ -131,7 +131,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
         raise ValueError(f"vecdot: numbers are not vectors (x1 {x1.shape}, x2 {x2.shape}); use multiply")
     if axis != -1:
         x1, x2 = (moveaxis(x, canonical_axis(axis, x.ndim, "vecdot"), -1) for x in (x1, x2))
-    if not x1.ndim or not x2.ndim or x1.shape[-1] != x2.shape[-1]:
+    if x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"vecdot: the axes to sum over differ in length (x1 {x1.shape}, x2 {x2.shape})")
     return _stacked(H(x1), x2, "k,k->", "vecdot")
 
